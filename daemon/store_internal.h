@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * store_internal.h - what store*.c share: the handle, statements by their text, the sticky failure,
+ * combining points.
+ */
+#pragma once
+
+#include <sqlite3.h>
+
+#include "store.h"
+
+#define STORE_STATEMENTS_MAX 96u
+
+struct store {
+	sqlite3 *db;
+	int lock_fd;
+	bool writing;
+	struct fault fault; /* sticky while writing; kind FAULT_NONE = good */
+	struct {
+		const char *sql; /* identity: the address of the literal */
+		sqlite3_stmt *statement;
+	} statements[STORE_STATEMENTS_MAX];
+	size_t statement_count;
+};
+
+/* The prepared statement of a string literal, reset and without bindings; NULL after a failure
+ * (sticky). */
+sqlite3_stmt *store_sql(struct store *store, const char *sql);
+/* Binds by a pattern, one letter a parameter: i int64_t, d double (NaN becomes NULL), t const char
+   *, b const void * and size_t, n NULL. */
+void store_bind(struct store *store, sqlite3_stmt *statement, const char *pattern, ...);
+/* Next row: true. false at the end or after a failure; the statement is reset then. */
+bool store_row(struct store *store, sqlite3_stmt *statement);
+/* Binds and runs a statement that gives no rows. */
+void store_run(struct store *store, const char *sql, const char *pattern, ...);
+/* Binds, runs, returns the first column of the first row, or the fallback. */
+int64_t store_number(struct store *store, const char *sql, int64_t fallback, const char *pattern,
+		     ...);
+/* Remembers SQLite's own error; returns -1. */
+int store_sqlite_failed(struct store *store, const char *doing);
+
+/* Text column, never NULL. */
+const char *store_text(sqlite3_stmt *statement, int column);
+double store_real(sqlite3_stmt *statement, int column); /* NULL = NaN */
+
+int store_schema(struct store *store, struct fault *fault);
+
+/* What a period's contributions add up to, for events and records. Counters, so that a contribution
+ * can be taken back. */
+struct store_tally {
+	int64_t count, missing, provisional, estimated;
+	int64_t micro; /* sum in millionths, so that the order of adding cannot show in the last
+			  digit */
+};
+void store_tally_add(struct store_tally *tally, double value, uint8_t status, int sign);
+/* final; provisional or estimated when a part is; estimated when a part is missing, missing when
+ * all are. */
+enum strait_status store_tally_status(const struct store_tally *tally);
+double store_tally_value(const struct store_tally *tally); /* NaN when missing */
+bool store_tally_empty(const struct store_tally *tally);
+/* Adds the tally to the current point of a period; a point that nothing is left of disappears. */
+void store_point_add(struct store *store, int64_t series, int32_t day,
+		     const struct store_tally *delta, int64_t published_at_ms,
+		     struct store_effect *effect);
+void store_bucket_add(struct store *store, int64_t series, int32_t day, double value, int sign);
+
+/* A growing list of T: pointer, count, capacity. */
+#define STORE_GROW(list, count, capacity)                                                          \
+	((count) < (capacity) || store_grow((void **)&(list), sizeof(*(list)), &(capacity)))
+bool store_grow(void **list, size_t item_bytes, size_t *capacity);
+
+/* Reading verbs: clear the sticky failure when no transaction is open; hand it over at the end. */
+void store_read(struct store *store);
+int store_read_end(struct store *store, struct fault *fault);
+
+/* Ids of the series that a selection takes, in a list to be freed. */
+int64_t *store_selected(struct store *store, const struct store_selection *selection,
+			size_t *ret_count);
+
+/* Everything that counts for records as known at an instant; used by points, buckets. */
+typedef void store_part_fn(void *context, const struct store_part *part, int64_t known_at_ms);
+void store_records_as_of(struct store *store, int64_t as_of_ms, store_part_fn *each, void *context);
+
+/* Instants at which a key that ever counted in that day of those series got a version. Replacement
+   by another key is found through the replacing key's own versions. */
+typedef void store_instant_fn(void *context, int64_t known_at_ms, int64_t release);
+void store_record_instants(struct store *store, const int64_t *series, size_t series_count,
+			   int32_t day, store_instant_fn *each, void *context);

@@ -1,0 +1,461 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * store_query.c - reading values: the points and the distribution of a selection of series, now or
+ * as known on a date.
+ *
+ * Main process only; reads, never writes. Invariant: the answer for an instant depends only on what
+ * was published (or known) by then, never on when it was imported.
+ */
+#include "store_internal.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ── selections ────────────────────────────────────────────────────────────────────────────── */
+
+/* "platform=x,outcome=y" contains "outcome=y" as a whole item. */
+static bool has_label(const char *labels, const struct label *wanted)
+{
+	size_t key_size = strlen(wanted->key), value_size = strlen(wanted->value);
+
+	while (*labels) {
+		size_t size = strcspn(labels, ",");
+
+		if (size == key_size + 1 + value_size &&
+		    strncmp(labels, wanted->key, key_size) == 0 && labels[key_size] == '=' &&
+		    strncmp(labels + key_size + 1, wanted->value, value_size) == 0)
+			return true;
+		labels += size;
+		if (*labels == ',')
+			labels++;
+	}
+	return false;
+}
+
+static bool takes(const struct store_selection *selection, const char *labels)
+{
+	for (size_t i = 0; i < selection->label_count; i++)
+		if (!has_label(labels, &selection->labels[i]))
+			return false;
+	return true;
+}
+
+int64_t *store_selected(struct store *store, const struct store_selection *selection,
+			size_t *ret_count)
+{
+	sqlite3_stmt *row =
+		store_sql(store, "SELECT id, labels FROM series WHERE metric = ? ORDER BY id");
+	size_t capacity = 0, count = 0;
+	int64_t *ids = NULL;
+
+	store_bind(store, row, "i", selection->metric);
+	while (store_row(store, row)) {
+		if (!takes(selection, store_text(row, 1)))
+			continue;
+		if (!STORE_GROW(ids, count, capacity)) {
+			(void)store_fail(store, FAULT_MEMORY, "store: out of memory");
+			break;
+		}
+		ids[count++] = sqlite3_column_int64(row, 0);
+	}
+	*ret_count = count;
+	return ids;
+}
+
+void store_read(struct store *store)
+{
+	if (!store->writing)
+		store->fault = (struct fault){ .kind = FAULT_NONE };
+}
+
+int store_read_end(struct store *store, struct fault *fault)
+{
+	if (!store_failed(store))
+		return 0;
+	if (fault)
+		*fault = store->fault;
+	if (!store->writing)
+		store->fault = (struct fault){ .kind = FAULT_NONE };
+	return -1;
+}
+
+/* ── collecting points ─────────────────────────────────────────────────────────────────────── */
+
+/* One contribution of one series to one day; folded by day at the end. */
+struct part {
+	int32_t day;
+	bool is_tally;
+	struct store_tally tally; /* events and records */
+	double value;		  /* levels */
+	enum strait_status status;
+	int64_t published_at_ms;
+};
+
+struct parts {
+	struct part *items;
+	size_t count, capacity;
+};
+
+static struct part *add_part(struct store *store, struct parts *parts)
+{
+	if (!STORE_GROW(parts->items, parts->count, parts->capacity)) {
+		(void)store_fail(store, FAULT_MEMORY, "store: out of memory");
+		return NULL;
+	}
+	parts->items[parts->count] = (struct part){ 0 };
+	return &parts->items[parts->count++];
+}
+
+static void level_now(struct store *store, int64_t series, int32_t first, int32_t last,
+		      struct parts *parts)
+{
+	sqlite3_stmt *row = store_sql(store, "SELECT day, value, status, published_at FROM point"
+					     " WHERE series = ? AND day BETWEEN ? AND ?");
+
+	store_bind(store, row, "iii", series, (int64_t)first, (int64_t)last);
+	while (store_row(store, row)) {
+		struct part *part = add_part(store, parts);
+
+		if (!part)
+			return;
+		part->day = sqlite3_column_int(row, 0);
+		part->value = store_real(row, 1);
+		part->status = (enum strait_status)sqlite3_column_int(row, 2);
+		part->published_at_ms = sqlite3_column_int64(row, 3);
+	}
+}
+
+/* A day that the newest release covering it (as of that instant) does not have is withdrawn: its
+   version is older than that coverage. */
+static bool withdrawn_as_of(struct store *store, int64_t metric, int64_t day,
+			    int64_t published_at_ms, int64_t tie, int64_t as_of_ms)
+{
+	return store_number(
+		       store,
+		       "SELECT 1 FROM coverage WHERE metric = ? AND (published_at, tie) > (?, ?)"
+		       " AND published_at <= ? AND first <= ? AND last >= ? LIMIT 1",
+		       0, "iiiiii", metric, published_at_ms, tie, as_of_ms, day, day) != 0;
+}
+
+static void keep_unless_withdrawn(struct store *store, int64_t metric, const struct part *part,
+				  int64_t tie, int64_t as_of_ms, struct parts *parts)
+{
+	struct part *kept;
+
+	if (withdrawn_as_of(store, metric, part->day, part->published_at_ms, tie, as_of_ms))
+		return;
+	kept = add_part(store, parts);
+	if (kept)
+		*kept = *part;
+}
+
+static void level_as_of(struct store *store, const struct store_selection *selection,
+			int64_t series, int32_t first, int32_t last, int64_t as_of_ms,
+			struct parts *parts)
+{
+	sqlite3_stmt *row =
+		store_sql(store, "SELECT day, value, status, published_at, tie FROM version"
+				 " WHERE series = ? AND day BETWEEN ? AND ? AND published_at <= ?"
+				 " AND release NOT IN (SELECT id FROM release WHERE complete = 0)"
+				 " ORDER BY day, published_at, tie");
+	struct part newest = { 0 };
+	bool have = false;
+	int64_t tie = 0;
+
+	store_bind(store, row, "iiii", series, (int64_t)first, (int64_t)last, as_of_ms);
+	while (store_row(store, row)) {
+		int32_t day = sqlite3_column_int(row, 0);
+
+		if (have && newest.day != day)
+			keep_unless_withdrawn(store, selection->metric, &newest, tie, as_of_ms,
+					      parts);
+		have = true;
+		newest.day = day;
+		newest.value = store_real(row, 1);
+		newest.status = (enum strait_status)sqlite3_column_int(row, 2);
+		newest.published_at_ms = sqlite3_column_int64(row, 3);
+		tie = sqlite3_column_int64(row, 4);
+	}
+	if (have)
+		keep_unless_withdrawn(store, selection->metric, &newest, tie, as_of_ms, parts);
+}
+
+static void tally_columns(sqlite3_stmt *row, int first, struct store_tally *ret_tally)
+{
+	ret_tally->count = sqlite3_column_int64(row, first);
+	ret_tally->missing = sqlite3_column_int64(row, first + 1);
+	ret_tally->provisional = sqlite3_column_int64(row, first + 2);
+	ret_tally->estimated = sqlite3_column_int64(row, first + 3);
+	ret_tally->micro = sqlite3_column_int64(row, first + 4);
+}
+
+static void tally_rows(struct store *store, sqlite3_stmt *row, struct parts *parts)
+{
+	while (store_row(store, row)) {
+		struct part *part = add_part(store, parts);
+
+		if (!part)
+			return;
+		part->day = sqlite3_column_int(row, 0);
+		part->is_tally = true;
+		tally_columns(row, 1, &part->tally);
+		part->published_at_ms = sqlite3_column_int64(row, 6);
+	}
+}
+
+static void tally_now(struct store *store, int64_t series, int32_t first, int32_t last,
+		      struct parts *parts)
+{
+	sqlite3_stmt *row = store_sql(
+		store, "SELECT day, count, missing, provisional, estimated, micro, published_at"
+		       " FROM point WHERE series = ? AND day BETWEEN ? AND ?");
+
+	store_bind(store, row, "iii", series, (int64_t)first, (int64_t)last);
+	tally_rows(store, row, parts);
+}
+
+/* Releases whose events counted at an instant: finished, published by then, and the newest of their
+ * dataset. */
+#define COUNTED_RELEASE                                                                            \
+	" r.complete = 1 AND r.published_at <= ?4 AND (r.dataset = '' OR NOT EXISTS (SELECT 1 "    \
+	"FROM release n"                                                                           \
+	" WHERE n.source = r.source AND n.dataset = r.dataset AND n.complete = 1 AND "             \
+	"n.published_at <= ?4"                                                                     \
+	" AND (n.published_at, n.tie) > (r.published_at, r.tie)))"
+
+static void event_as_of(struct store *store, int64_t series, int32_t first, int32_t last,
+			int64_t as_of_ms, struct parts *parts)
+{
+	sqlite3_stmt *row = store_sql(
+		store, "SELECT e.day, e.count, e.missing, e.provisional, e.estimated, e.micro, "
+		       "r.published_at"
+		       " FROM event e JOIN release r ON r.id = e.release"
+		       " WHERE e.series = ?1 AND e.day BETWEEN ?2 AND ?3 AND" COUNTED_RELEASE);
+
+	store_bind(store, row, "iiii", series, (int64_t)first, (int64_t)last, as_of_ms);
+	tally_rows(store, row, parts);
+}
+
+struct record_filter {
+	struct store *store;
+	const int64_t *series;
+	size_t series_count;
+	int32_t first, last;
+	struct parts *parts; /* or */
+	struct bucket **buckets;
+	size_t *bucket_count, *bucket_capacity;
+};
+
+static bool filter_takes(const struct record_filter *filter, const struct store_part *part)
+{
+	if (part->day < filter->first || part->day > filter->last)
+		return false;
+	for (size_t i = 0; i < filter->series_count; i++)
+		if (filter->series[i] == part->series)
+			return true;
+	return false;
+}
+
+static void record_part(void *context, const struct store_part *from, int64_t known_at_ms)
+{
+	struct record_filter *filter = context;
+	struct part *part;
+
+	if (!filter_takes(filter, from))
+		return;
+	part = add_part(filter->store, filter->parts);
+	if (!part)
+		return;
+	part->day = from->day;
+	part->is_tally = true;
+	store_tally_add(&part->tally, from->value, from->status, 1);
+	part->published_at_ms = known_at_ms;
+}
+
+static int compare_parts(const void *a, const void *b)
+{
+	const struct part *left = a, *right = b;
+
+	return (left->day > right->day) - (left->day < right->day);
+}
+
+static void fold(struct parts *parts, struct point *points, size_t *ret_count)
+{
+	struct store_tally tally = { 0 };
+	struct point *point = NULL;
+	size_t count = 0;
+
+	if (parts->count)
+		qsort(parts->items, parts->count, sizeof(parts->items[0]), compare_parts);
+	for (size_t i = 0; i < parts->count; i++) {
+		const struct part *part = &parts->items[i];
+
+		if (!point || point->day != part->day) {
+			point = &points[count++];
+			*point = (struct point){ .day = part->day };
+			tally = (struct store_tally){ 0 };
+		}
+		if (part->published_at_ms > point->published_at_ms)
+			point->published_at_ms = part->published_at_ms;
+		if (!part->is_tally) {
+			point->value +=
+				part->value; /* NaN stays NaN: missing is never left out of a sum */
+			point->status = status_worse(point->status, part->status);
+			point->count++;
+			continue;
+		}
+		tally.count += part->tally.count;
+		tally.missing += part->tally.missing;
+		tally.provisional += part->tally.provisional;
+		tally.estimated += part->tally.estimated;
+		tally.micro += part->tally.micro;
+		point->value = store_tally_value(&tally);
+		point->status = store_tally_status(&tally);
+		point->count = (uint64_t)(tally.count - tally.missing);
+	}
+	*ret_count = count;
+}
+
+static void collect(struct store *store, const struct store_selection *selection,
+		    const int64_t *series, size_t count, int32_t first, int32_t last,
+		    int64_t as_of_ms, struct parts *parts)
+{
+	struct record_filter filter = { .store = store,
+					.series = series,
+					.series_count = count,
+					.first = first,
+					.last = last,
+					.parts = parts };
+
+	if (as_of_ms && selection->kind == STRAIT_RECORD) {
+		store_records_as_of(store, as_of_ms, record_part, &filter);
+		return;
+	}
+	for (size_t i = 0; i < count && !store_failed(store); i++) {
+		if (selection->kind == STRAIT_LEVEL && as_of_ms)
+			level_as_of(store, selection, series[i], first, last, as_of_ms, parts);
+		else if (selection->kind == STRAIT_LEVEL)
+			level_now(store, series[i], first, last, parts);
+		else if (as_of_ms)
+			event_as_of(store, series[i], first, last, as_of_ms, parts);
+		else
+			tally_now(store, series[i], first, last, parts);
+	}
+}
+
+int store_points(struct store *store, const struct store_selection *selection, int32_t first,
+		 int32_t last, int64_t as_of_ms, struct point **ret_points, size_t *ret_count,
+		 struct fault *fault)
+{
+	struct point *points = NULL;
+	struct parts parts = { 0 };
+	size_t series_count, count = 0;
+	int64_t *series;
+
+	store_read(store);
+	series = store_selected(store, selection, &series_count);
+	collect(store, selection, series, series_count, first, last, as_of_ms, &parts);
+	if (!store_failed(store)) {
+		points = calloc(parts.count ? parts.count : 1, sizeof(*points));
+		if (points)
+			fold(&parts, points, &count);
+		else
+			(void)store_fail(store, FAULT_MEMORY, "store: out of memory");
+	}
+	free(series);
+	free(parts.items);
+	if (store_read_end(store, fault) < 0) {
+		free(points);
+		return -1;
+	}
+	*ret_points = points;
+	*ret_count = count;
+	return 0;
+}
+
+/* ── distributions ─────────────────────────────────────────────────────────────────────────── */
+
+static void add_bucket(struct record_filter *filter, double value, uint64_t count)
+{
+	if (!STORE_GROW(*filter->buckets, *filter->bucket_count, *filter->bucket_capacity)) {
+		(void)store_fail(filter->store, FAULT_MEMORY, "store: out of memory");
+		return;
+	}
+	(*filter->buckets)[(*filter->bucket_count)++] =
+		(struct bucket){ .value = value, .count = count };
+}
+
+static void record_bucket(void *context, const struct store_part *part, int64_t known_at_ms)
+{
+	struct record_filter *filter = context;
+
+	(void)known_at_ms; /* a distribution has no date */
+	if (part->distribution && part->status != STRAIT_MISSING &&
+	    part->status != STRAIT_SUPPRESSED && filter_takes(filter, part))
+		add_bucket(filter, store_bucket_value(store_bucket_of(part->value)), 1);
+}
+
+static void bucket_rows(sqlite3_stmt *row, struct record_filter *filter)
+{
+	while (store_row(filter->store, row))
+		add_bucket(filter, store_bucket_value(sqlite3_column_int64(row, 0)),
+			   (uint64_t)sqlite3_column_int64(row, 1));
+}
+
+static int compare_buckets(const void *a, const void *b)
+{
+	const struct bucket *left = a, *right = b;
+
+	return (left->value > right->value) - (left->value < right->value);
+}
+
+int store_buckets(struct store *store, const struct store_selection *selection, int32_t first,
+		  int32_t last, int64_t as_of_ms, struct bucket **ret_buckets, size_t *ret_count,
+		  struct fault *fault)
+{
+	size_t series_count, count = 0, capacity = 0;
+	struct bucket *buckets = NULL;
+	struct record_filter filter = { .store = store,
+					.first = first,
+					.last = last,
+					.buckets = &buckets,
+					.bucket_count = &count,
+					.bucket_capacity = &capacity };
+	int64_t *series;
+
+	store_read(store);
+	series = store_selected(store, selection, &series_count);
+	filter.series = series;
+	filter.series_count = series_count;
+	if (as_of_ms && selection->kind == STRAIT_RECORD)
+		store_records_as_of(store, as_of_ms, record_bucket, &filter);
+	for (size_t i = 0; i < series_count && !(as_of_ms && selection->kind == STRAIT_RECORD);
+	     i++) {
+		sqlite3_stmt *row;
+
+		if (as_of_ms)
+			row = store_sql(store,
+					"SELECT b.bucket, sum(b.count) FROM event_bucket b"
+					" JOIN release r ON r.id = b.release WHERE b.series = ?1"
+					" AND b.day BETWEEN ?2 AND ?3 AND" COUNTED_RELEASE
+					" GROUP BY b.bucket");
+		else
+			row = store_sql(store,
+					"SELECT bucket, sum(count) FROM bucket WHERE series = ?1"
+					" AND day BETWEEN ?2 AND ?3 GROUP BY bucket");
+		store_bind(store, row, as_of_ms ? "iiii" : "iii", series[i], (int64_t)first,
+			   (int64_t)last, as_of_ms);
+		bucket_rows(row, &filter);
+	}
+	free(series);
+	if (store_read_end(store, fault) < 0) {
+		free(buckets);
+		return -1;
+	}
+	if (count)
+		qsort(buckets, count, sizeof(*buckets), compare_buckets);
+	*ret_buckets = buckets;
+	*ret_count = count;
+	return 0;
+}

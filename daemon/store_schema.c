@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * store_schema.c - the tables, as numbered migrations from user_version. Main only.
+ *
+ * Invariant: a migration that was released is never changed; migration n takes a store from version
+ * n-1 to n in one transaction. A store with a higher number than ours is refused: going on would
+ * lose what the newer version added.
+ */
+#include "store_internal.h"
+
+#include <stdio.h>
+
+/* Version 1. Words: docs/ARCHITECTURE.md.
+ *
+ * version is what a release said (levels). point is what counts now: for levels the newest version,
+ * for events and records the tally of what contributes. record keeps every version of every keyed
+ * observation; the one with the greatest (known_at, rank, at, digest) counts. `tie` orders releases
+ * of the same instant by their hash. unsettled holds the level values of a release until its last
+ * batch. Tallies are whole millionths (micro): a sum of integers does not depend on the order.
+ */
+static const char migration_1[] =
+	"CREATE TABLE source ("
+	" id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, batch INTEGER NOT NULL DEFAULT 0,"
+	" cursor BLOB NOT NULL DEFAULT x'', accepted INTEGER NOT NULL DEFAULT 0,"
+	" rejected INTEGER NOT NULL DEFAULT 0, last_read INTEGER NOT NULL DEFAULT 0,"
+	" plugin TEXT NOT NULL DEFAULT '', plugin_version TEXT NOT NULL DEFAULT '',"
+	" summary TEXT NOT NULL DEFAULT '');"
+	"CREATE TABLE declared_metric ("
+	" source INTEGER NOT NULL, position INTEGER NOT NULL, name TEXT NOT NULL, unit TEXT NOT "
+	"NULL,"
+	" title TEXT NOT NULL, kind INTEGER NOT NULL, granularity INTEGER NOT NULL, flags INTEGER "
+	"NOT NULL,"
+	" labels TEXT NOT NULL, PRIMARY KEY (source, position)) WITHOUT ROWID;"
+	"CREATE TABLE declared_figure ("
+	" source INTEGER NOT NULL, position INTEGER NOT NULL, name TEXT NOT NULL, formula TEXT NOT "
+	"NULL,"
+	" \"window\" TEXT NOT NULL, unit TEXT NOT NULL, title TEXT NOT NULL,"
+	" PRIMARY KEY (source, position)) WITHOUT ROWID;"
+	"CREATE TABLE metric (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);"
+	"CREATE TABLE series ("
+	" id INTEGER PRIMARY KEY, metric INTEGER NOT NULL, labels TEXT NOT NULL, UNIQUE (metric, "
+	"labels));"
+	"CREATE TABLE release ("
+	" id INTEGER PRIMARY KEY, source INTEGER NOT NULL, name TEXT NOT NULL, dataset TEXT NOT "
+	"NULL,"
+	" url TEXT NOT NULL, sha256 BLOB NOT NULL, size INTEGER NOT NULL, offset INTEGER NOT NULL,"
+	" published_at INTEGER NOT NULL, tie INTEGER NOT NULL, imported_at INTEGER NOT NULL,"
+	" plugin_version TEXT NOT NULL, sheets TEXT NOT NULL DEFAULT '', observations INTEGER NOT "
+	"NULL,"
+	" accepted INTEGER NOT NULL, rejected INTEGER NOT NULL, complete INTEGER NOT NULL);"
+	"CREATE INDEX release_by_hash ON release (source, sha256);"
+	"CREATE INDEX release_by_dataset ON release (source, dataset, published_at, tie);"
+	"CREATE INDEX release_unfinished ON release (id) WHERE complete = 0;"
+	"CREATE TABLE coverage ("
+	" metric INTEGER NOT NULL, published_at INTEGER NOT NULL, tie INTEGER NOT NULL, release "
+	"INTEGER NOT NULL,"
+	" first INTEGER NOT NULL, last INTEGER NOT NULL,"
+	" PRIMARY KEY (metric, published_at, tie, release)) WITHOUT ROWID;"
+	"CREATE TABLE version ("
+	" series INTEGER NOT NULL, day INTEGER NOT NULL, published_at INTEGER NOT NULL, tie "
+	"INTEGER NOT NULL,"
+	" release INTEGER NOT NULL, value REAL, status INTEGER NOT NULL, at INTEGER NOT NULL,"
+	" PRIMARY KEY (series, day, published_at, tie, release)) WITHOUT ROWID;"
+	"CREATE TABLE unsettled ("
+	" release INTEGER NOT NULL, metric INTEGER NOT NULL, series INTEGER NOT NULL, day INTEGER "
+	"NOT NULL,"
+	" value REAL, status INTEGER NOT NULL, PRIMARY KEY (release, metric, series, day)) WITHOUT "
+	"ROWID;"
+	"CREATE TABLE event ("
+	" release INTEGER NOT NULL, series INTEGER NOT NULL, day INTEGER NOT NULL, count INTEGER "
+	"NOT NULL,"
+	" missing INTEGER NOT NULL, provisional INTEGER NOT NULL, estimated INTEGER NOT NULL, "
+	"micro INTEGER NOT NULL,"
+	" PRIMARY KEY (release, series, day)) WITHOUT ROWID;"
+	"CREATE INDEX event_by_series ON event (series, day);"
+	"CREATE TABLE event_bucket ("
+	" release INTEGER NOT NULL, series INTEGER NOT NULL, day INTEGER NOT NULL, bucket INTEGER "
+	"NOT NULL,"
+	" count INTEGER NOT NULL, PRIMARY KEY (release, series, day, bucket)) WITHOUT ROWID;"
+	"CREATE TABLE record ("
+	" source INTEGER NOT NULL, key INTEGER NOT NULL, known_at INTEGER NOT NULL, rank INTEGER "
+	"NOT NULL,"
+	" digest INTEGER NOT NULL, at INTEGER NOT NULL, release INTEGER NOT NULL, replaces INTEGER "
+	"NOT NULL,"
+	" parts BLOB NOT NULL, PRIMARY KEY (source, key, known_at, rank, digest)) WITHOUT ROWID;"
+	"CREATE TABLE replacement ("
+	" source INTEGER NOT NULL, key INTEGER NOT NULL, by_key INTEGER NOT NULL,"
+	" PRIMARY KEY (source, key, by_key)) WITHOUT ROWID;"
+	"CREATE TABLE point ("
+	" series INTEGER NOT NULL, day INTEGER NOT NULL, value REAL, status INTEGER NOT NULL,"
+	" published_at INTEGER NOT NULL, tie INTEGER NOT NULL DEFAULT 0, release INTEGER NOT NULL "
+	"DEFAULT 0,"
+	" micro INTEGER NOT NULL DEFAULT 0, count INTEGER NOT NULL DEFAULT 1,"
+	" missing INTEGER NOT NULL DEFAULT 0, provisional INTEGER NOT NULL DEFAULT 0,"
+	" estimated INTEGER NOT NULL DEFAULT 0,"
+	" PRIMARY KEY (series, day)) WITHOUT ROWID;"
+	"CREATE TABLE bucket ("
+	" series INTEGER NOT NULL, day INTEGER NOT NULL, bucket INTEGER NOT NULL, count INTEGER "
+	"NOT NULL,"
+	" PRIMARY KEY (series, day, bucket)) WITHOUT ROWID;"
+	"CREATE TABLE reject ("
+	" id INTEGER PRIMARY KEY, source INTEGER NOT NULL, release INTEGER NOT NULL, at INTEGER "
+	"NOT NULL,"
+	" reason TEXT NOT NULL, extract TEXT NOT NULL, time INTEGER NOT NULL);"
+	"CREATE INDEX reject_by_source ON reject (source, id);"
+	"CREATE TABLE figure ("
+	" name TEXT PRIMARY KEY, title TEXT NOT NULL, unit TEXT NOT NULL, source TEXT NOT NULL, "
+	"value REAL,"
+	" status INTEGER NOT NULL, period TEXT NOT NULL, published_at INTEGER NOT NULL,"
+	" sequence INTEGER NOT NULL, stale INTEGER NOT NULL) WITHOUT ROWID;"
+	"CREATE TABLE commit_log (sequence INTEGER PRIMARY KEY, time INTEGER NOT NULL, source TEXT "
+	"NOT NULL);"
+	"CREATE TABLE change ("
+	" sequence INTEGER NOT NULL, figure TEXT NOT NULL, cause INTEGER NOT NULL, old REAL, new "
+	"REAL,"
+	" status INTEGER NOT NULL, PRIMARY KEY (sequence, figure)) WITHOUT ROWID;";
+
+static const char *const migrations[] = { migration_1 };
+
+#define SCHEMA_VERSION ((int64_t)(sizeof(migrations) / sizeof(migrations[0])))
+
+static int64_t user_version(struct store *store)
+{
+	sqlite3_stmt *statement = NULL;
+	int64_t version = -1;
+
+	if (sqlite3_prepare_v2(store->db, "PRAGMA user_version", -1, &statement, NULL) ==
+		    SQLITE_OK &&
+	    sqlite3_step(statement) == SQLITE_ROW)
+		version = sqlite3_column_int64(statement, 0);
+	(void)sqlite3_finalize(statement); /* repeats the step's error */
+	return version;
+}
+
+static int migrate(struct store *store, int64_t to, struct fault *fault)
+{
+	char set_version[64];
+
+	(void)snprintf(set_version, sizeof(set_version), "PRAGMA user_version = %lld",
+		       (long long)to);
+	store_step();
+	if (sqlite3_exec(store->db, "BEGIN IMMEDIATE", NULL, NULL, NULL) == SQLITE_OK &&
+	    sqlite3_exec(store->db, migrations[to - 1], NULL, NULL, NULL) == SQLITE_OK &&
+	    sqlite3_exec(store->db, set_version, NULL, NULL, NULL) == SQLITE_OK) {
+		store_step();
+		if (sqlite3_exec(store->db, "COMMIT", NULL, NULL, NULL) == SQLITE_OK)
+			return 0;
+	}
+	(void)fault_set(
+		fault, FAULT_SYSTEM,
+		"store: migration to version %lld failed: %s; the store is as it was before",
+		(long long)to, sqlite3_errmsg(store->db));
+	(void)sqlite3_exec(store->db, "ROLLBACK", NULL, NULL,
+			   NULL); /* may be rolled back already */
+	return -1;
+}
+
+int store_schema(struct store *store, struct fault *fault)
+{
+	int64_t version = user_version(store);
+
+	if (version < 0)
+		return fault_set(
+			fault, FAULT_SYSTEM,
+			"store: cannot read it: %s. Move the file aside (keep it) and start again; "
+			"documents in done/ can be imported again",
+			sqlite3_errmsg(store->db));
+	if (version > SCHEMA_VERSION)
+		return fault_set(fault, FAULT_SYSTEM,
+				 "store: written by a newer straitd (format %lld, this one knows "
+				 "%lld); install that version again, "
+				 "or give this one another --state directory",
+				 (long long)version, (long long)SCHEMA_VERSION);
+	for (int64_t next = version + 1; next <= SCHEMA_VERSION; next++)
+		if (migrate(store, next, fault) < 0)
+			return -1;
+	return 0;
+}
