@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * ledger.h - the figures of the daemon: joins the store (what was observed and when it was known)
+ * with the figure engine (what is published), in one transaction a commit. Main process only. The
+ * one place that the bus and the sources ask; neither sees SQL.
+ */
+#pragma once
+
+#include "batch.h"
+#include "fault.h"
+#include "model.h"
+
+#define IDENTITY_KEY_BYTES 32
+
+struct ledger;
+
+/* A [figure NAME] section. */
+struct figure_section {
+	const char *name, *formula, *window, *unit, *title;
+};
+
+/* Opens or creates DIR/straitd.db and DIR/identity.key (mode 0600, made at first start).
+   *ret_ledger is the caller's. Fails with a sentence when the store is from a newer version,
+   damaged, or in use. */
+int ledger_open(const char *state_dir, struct ledger **ret_ledger, struct fault *fault);
+struct ledger *ledger_free(struct ledger *ledger);
+const uint8_t *ledger_identity_key(const struct ledger *ledger); /* IDENTITY_KEY_BYTES */
+uint64_t ledger_sequence(const struct ledger *ledger);		 /* newest commit; 0 = none yet */
+
+/* ── writing; each call is one transaction ─────────────────────────────────────────────────── */
+
+/* Takes over what a source's plugin declares (idempotent). New figures appear at once, as missing
+   when there is no data. May commit: the report has sequence 0 if no figure changed. */
+int ledger_declare(struct ledger *ledger, const char *source, const struct declaration *declaration,
+		   struct commit_report *ret_report, struct fault *fault);
+/* The [figure] sections, all of them: replaces the earlier set. */
+int ledger_set_figures(struct ledger *ledger, const struct figure_section *sections, size_t count,
+		       struct commit_report *ret_report, struct fault *fault);
+/* Forgets the figures of sources that are no longer configured; their data stay in the store. */
+int ledger_keep_sources(struct ledger *ledger, const char *const *names, size_t count,
+			struct commit_report *ret_report, struct fault *fault);
+/* Commits one batch: release, observations, rejects, cursor, figures, changes, sequence. Refuses a
+   number that is not last+1 and metrics that are not declared (FAULT_PROTOCOL). */
+int ledger_commit(struct ledger *ledger, const char *source, const struct batch *batch,
+		  struct commit_report *ret_report, struct fault *fault);
+/* Marks the source's figures stale or fresh; commits only if something changed. */
+int ledger_set_stale(struct ledger *ledger, const char *source, bool stale,
+		     struct commit_report *ret_report, struct fault *fault);
+
+/* ── what a worker needs to go on ──────────────────────────────────────────────────────────── */
+
+/* Last batch number and cursor (to be freed by the caller; NULL and 0 when there is none). */
+int ledger_resume(struct ledger *ledger, const char *source, uint64_t *ret_batch, void **ret_cursor,
+		  size_t *ret_cursor_size, struct fault *fault);
+/* A document with this hash: complete already, or how many of its observations are committed. */
+int ledger_release_state(struct ledger *ledger, const char *source,
+			 const uint8_t sha256[SHA256_BYTES], bool *ret_complete,
+			 uint64_t *ret_observations, struct fault *fault);
+
+/* Forgets changes committed before that time, and all but the newest rejects of each source. */
+int ledger_expire(struct ledger *ledger, int64_t before_ms, struct fault *fault);
+
+struct source_totals {
+	uint64_t accepted, rejected;
+	char last_release[128];
+	int64_t last_published_ms; /* newest published_at */
+	int64_t last_read_ms;	   /* commit time of the last batch */
+};
+int ledger_totals(struct ledger *ledger, const char *source, struct source_totals *ret_totals,
+		  struct fault *fault);
+
+/* ── reading ───────────────────────────────────────────────────────────────────────────────── */
+
+/* Current figures, sorted by name. Pointers are valid until the next writing call. */
+size_t ledger_figure_count(const struct ledger *ledger);
+const struct figure *ledger_figure_at(const struct ledger *ledger, size_t index);
+const struct figure *ledger_figure(const struct ledger *ledger, const char *name); /* NULL = none */
+/* Value of a figure as known on a date; as_of_ms 0 = now. Also answers names that are not published
+   figures but METRIC[{k=v}].WINDOW with any window or fixed period: "arrivals.people.2020-09-02".
+ */
+int ledger_value(struct ledger *ledger, const char *name, int64_t as_of_ms,
+		 struct figure_value *ret_value, struct fault *fault);
+/* first and last are period texts, "" = open. *ret_series is done by the caller. FAULT_TOO_LARGE
+ * past max points. */
+int ledger_series(struct ledger *ledger, const char *metric, const struct label *labels,
+		  size_t label_count, const char *first, const char *last, int64_t as_of_ms,
+		  size_t max, struct series *ret_series, struct fault *fault);
+/* Every version of one period, oldest publication first; *ret_rows is freed by the caller. */
+int ledger_versions(struct ledger *ledger, const char *metric, const struct label *labels,
+		    size_t label_count, const char *period, struct version_row **ret_rows,
+		    size_t *ret_count, struct fault *fault);
+/* Changes after a sequence, at most max rows but never half a commit unless one commit is larger
+ *than max. ret_complete: nothing is left after these. FAULT_SEQUENCE_EXPIRED when it is older than
+ *what is kept. */
+int ledger_changes_since(struct ledger *ledger, uint64_t after, size_t max, uint64_t *ret_latest,
+			 bool *ret_complete, struct change_row **ret_rows, size_t *ret_count,
+			 struct fault *fault);
+/* Declared metrics of all sources, sorted by name. */
+size_t ledger_metric_count(const struct ledger *ledger);
+const struct metric_declaration *ledger_metric_at(const struct ledger *ledger, size_t index);
+/* Newest rejects first; source "" = all. *ret_rows is freed by the caller. */
+int ledger_rejects(struct ledger *ledger, const char *source, size_t max,
+		   struct reject_row **ret_rows, size_t *ret_count, struct fault *fault);

@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * ledger_commit.c - one commit: batch, cursor, figures and changes in one transaction. Main process
+ * only.
+ *
+ * Invariant: a batch is applied if and only if its number is the last one + 1; what it says, its
+ * cursor, the figures that follow and the sequence become true together. Memory is touched after
+ * the store has committed, never before.
+ */
+#include "ledger_private.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "clock.h"
+
+#define STEP_OBSERVATIONS 1000u /* a fault point of test builds after so many */
+
+/* A batch's series, looked up once. */
+struct mapped_series {
+	const struct ledger_metric *metric;
+	int64_t id;
+	uint64_t hash;
+};
+
+/* ── from the batch to the store ───────────────────────────────────────────────────────────── */
+
+static void series_labels(const struct metric_declaration *metric,
+			  const struct batch_series *series, char *buffer, size_t size)
+{
+	size_t used = 0;
+
+	buffer[0] = '\0';
+	for (size_t i = 0; i < STRAIT_LABELS_MAX && metric->labels[i]; i++) {
+		int wrote = snprintf(buffer + used, size - used, "%s%s=%s", i ? "," : "",
+				     metric->labels[i], series->labels[i] ? series->labels[i] : "");
+
+		if (wrote < 0 || (size_t)wrote >= size - used)
+			return; /* cannot be: names and values are bounded on the wire */
+		used += (size_t)wrote;
+	}
+}
+
+/* FNV-1a (Fowler, Noll, Vo) over metric and labels. */
+static uint64_t series_hash(const char *metric, const char *labels)
+{
+	uint64_t hash = UINT64_C(0xcbf29ce484222325);
+
+	for (const char *c = metric; *c; c++)
+		hash = (hash ^ (unsigned char)*c) * UINT64_C(0x100000001b3);
+	for (const char *c = labels; *c; c++)
+		hash = (hash ^ (unsigned char)*c) * UINT64_C(0x100000001b3);
+	return hash;
+}
+
+static struct mapped_series *map_series(struct ledger *ledger, const struct ledger_source *source,
+					const struct batch *batch)
+{
+	struct mapped_series *mapped = calloc(batch->series_count + 1, sizeof(*mapped));
+	char labels[STRAIT_LABELS_MAX * (STRAIT_NAME_MAX_BYTES + STRAIT_LABEL_MAX_BYTES + 2)];
+
+	if (!mapped) {
+		(void)store_fail(ledger->store, FAULT_MEMORY, "ledger: out of memory");
+		return NULL;
+	}
+	for (size_t i = 0; i < batch->series_count; i++) {
+		const struct batch_series *series = &batch->series[i];
+
+		if (series->metric >= source->metric_count) {
+			(void)store_fail(ledger->store, FAULT_PROTOCOL,
+					 "batch %llu names metric %u, %zu are declared",
+					 (unsigned long long)batch->number, series->metric,
+					 source->metric_count);
+			break;
+		}
+		mapped[i].metric = source->metrics[series->metric];
+		series_labels(&mapped[i].metric->declared, series, labels, sizeof(labels));
+		mapped[i].id = store_series(ledger->store, mapped[i].metric->id, labels);
+		mapped[i].hash = series_hash(mapped[i].metric->declared.name, labels);
+	}
+	return mapped;
+}
+
+static bool same_version(const struct batch_observation *a, const struct batch_observation *b)
+{
+	return a->key == b->key && a->known_at_ms == b->known_at_ms && a->rank == b->rank &&
+	       a->replaces == b->replaces;
+}
+
+#define RECORD_PARTS_MAX 32u
+
+/* Hands over the version that starts at observations[i]; returns the index after it. */
+static size_t put_record(struct ledger *ledger, const struct store_release *release,
+			 const struct batch *batch, const struct mapped_series *mapped, size_t i,
+			 struct store_effects *effects)
+{
+	const struct batch_observation *identity = &batch->observations[i];
+	struct store_part parts[RECORD_PARTS_MAX];
+	size_t count = 0;
+
+	for (; i < batch->observation_count && same_version(&batch->observations[i], identity);
+	     i++) {
+		const struct batch_observation *observation = &batch->observations[i];
+		const struct mapped_series *series = &mapped[observation->series];
+
+		if (series->metric->declared.kind != STRAIT_RECORD)
+			break;
+		if (count == RECORD_PARTS_MAX) {
+			(void)store_fail(ledger->store, FAULT_PROTOCOL,
+					 "a record version has more than %u parts",
+					 RECORD_PARTS_MAX);
+			return batch->observation_count;
+		}
+		parts[count++] =
+			(struct store_part){ .series = series->id,
+					     .metric = series->metric->id,
+					     .series_hash = series->hash,
+					     .distribution = series->metric->declared.flags &
+							     STRAIT_METRIC_DISTRIBUTION,
+					     .day = observation->day,
+					     .status = observation->status,
+					     .value = observation->value };
+	}
+	store_record_put(ledger->store, release, identity, parts, count, effects);
+	return i;
+}
+
+static void put_observations(struct ledger *ledger, const struct store_release *release,
+			     const struct batch *batch, const struct mapped_series *mapped,
+			     struct store_effects *effects)
+{
+	size_t i = 0, next_step = STEP_OBSERVATIONS;
+
+	while (i < batch->observation_count && !store_failed(ledger->store)) {
+		const struct batch_observation *observation = &batch->observations[i];
+		const struct mapped_series *series;
+
+		if (i >= next_step) {
+			store_step();
+			next_step += STEP_OBSERVATIONS;
+		}
+		if (observation->series >= batch->series_count) {
+			(void)store_fail(ledger->store, FAULT_PROTOCOL,
+					 "batch %llu: observation %zu names series %u of %zu",
+					 (unsigned long long)batch->number, i, observation->series,
+					 batch->series_count);
+			return;
+		}
+		series = &mapped[observation->series];
+		switch (series->metric->declared.kind) {
+		case STRAIT_LEVEL:
+			store_level_put(ledger->store, release, series->metric->id, series->id,
+					observation);
+			i++;
+			break;
+		case STRAIT_EVENT:
+			store_event_put(ledger->store, release, series->id,
+					series->metric->declared.flags & STRAIT_METRIC_DISTRIBUTION,
+					observation);
+			i++;
+			break;
+		case STRAIT_RECORD:
+			i = put_record(ledger, release, batch, mapped, i, effects);
+			break;
+		}
+	}
+}
+
+static const struct batch_coverage *coverage_of(const struct batch *batch, size_t metric)
+{
+	for (size_t i = 0; i < batch->release.coverage_count; i++)
+		if (batch->release.coverage[i].metric == metric)
+			return &batch->release.coverage[i];
+	return NULL;
+}
+
+static void close_release(struct ledger *ledger, const struct ledger_source *source,
+			  const struct store_release *release, const struct batch *batch,
+			  struct store_effects *effects)
+{
+	bool has_events = false;
+
+	for (size_t i = 0; i < source->metric_count; i++) {
+		const struct ledger_metric *metric = source->metrics[i];
+
+		if (metric->declared.kind == STRAIT_LEVEL)
+			store_level_close(ledger->store, release, metric->id, coverage_of(batch, i),
+					  store_effects_of(effects, metric->id));
+		else if (metric->declared.kind == STRAIT_EVENT)
+			has_events = true;
+	}
+	if (has_events)
+		store_event_close(ledger->store, release, batch->release.dataset, effects);
+}
+
+static void put_batch(struct ledger *ledger, const struct ledger_source *source,
+		      const struct batch *batch, int64_t now_ms, struct store_effects *effects)
+{
+	int64_t source_id = store_source(ledger->store, source->name);
+	struct store_release release;
+	struct mapped_series *mapped;
+	size_t cursor_size;
+	uint64_t last;
+	void *cursor;
+
+	store_resume(ledger->store, source_id, &last, &cursor, &cursor_size);
+	free(cursor);
+	if (batch->number != last + 1) {
+		(void)store_fail(ledger->store, FAULT_PROTOCOL, "batch %llu was sent, %llu is next",
+				 (unsigned long long)batch->number, (unsigned long long)last + 1);
+		return;
+	}
+	store_release_open(ledger->store, source_id, batch, source->plugin_version, now_ms,
+			   &release);
+	mapped = map_series(ledger, source, batch);
+	if (mapped)
+		put_observations(ledger, &release, batch, mapped, effects);
+	free(mapped);
+	for (size_t i = 0; i < batch->reject_count; i++)
+		store_reject(ledger->store, &release, &batch->rejects[i], now_ms);
+	if (batch->final)
+		close_release(ledger, source, &release, batch, effects);
+	store_release_close(ledger->store, &release, batch, now_ms);
+	store_set_cursor(ledger->store, source_id, batch->number, batch->cursor, batch->cursor_size,
+			 batch->accepted, batch->rejected, now_ms);
+}
+
+static void forget_touched(struct ledger *ledger, const struct store_effects *effects)
+{
+	for (size_t i = 0; i < effects->count; i++)
+		ledger_forget_points(ledger, effects->items[i].metric);
+}
+
+int ledger_commit(struct ledger *ledger, const char *source, const struct batch *batch,
+		  struct commit_report *ret_report, struct fault *fault)
+{
+	const struct ledger_source *declared = ledger_find_source(ledger, source);
+	struct ledger_updates updates = { .now_ms = clock_now_ms() };
+	struct store_effects effects = { .count = 0 };
+	int result;
+
+	if (!declared)
+		return fault_set(fault, FAULT_PROTOCOL,
+				 "source '%s' sent a batch before it declared anything", source);
+	store_begin(ledger->store);
+	put_batch(ledger, declared, batch, updates.now_ms, &effects);
+	forget_touched(ledger, &effects);
+	ledger_evaluate(ledger, &effects, /* source= */ NULL, &updates);
+	ledger_write(ledger, source, &updates);
+	result = store_end(ledger->store, fault);
+	if (result < 0)
+		forget_touched(
+			ledger,
+			&effects); /* they were read inside the transaction that is no more */
+	ledger_settle(ledger, source, &updates, result == 0, ret_report);
+	return result;
+}
+
+int ledger_set_stale(struct ledger *ledger, const char *source, bool stale,
+		     struct commit_report *ret_report, struct fault *fault)
+{
+	struct ledger_updates updates = { .now_ms = clock_now_ms() };
+	int result;
+
+	ledger_mark_stale(ledger, source, stale, &updates);
+	if (!updates.count) {
+		free(updates.items);
+		*ret_report = (struct commit_report){ .sequence = 0 };
+		return 0;
+	}
+	store_begin(ledger->store);
+	ledger_write(ledger, source, &updates);
+	result = store_end(ledger->store, fault);
+	ledger_settle(ledger, source, &updates, result == 0, ret_report);
+	return result;
+}
