@@ -159,10 +159,10 @@ static int parse_item(struct parser *parser, struct formula_item *item)
 		}
 	}
 	if (!item->function)
-		return fault_set(parser->fault, FAULT_BAD_ARGUMENT,
-				 "formula '%s': no function '%s'; there are sum, count, max, mean, "
-				 "percentile, below, change",
-				 parser->text, word);
+		return fault_set(
+			parser->fault, FAULT_BAD_ARGUMENT,
+			"formula '%s': no function '%s'; there are sum, count, max, mean, percentile, below, change",
+			parser->text, word);
 	if (parse_series(parser, item) < 0 || (takes_argument && parse_argument(parser, item) < 0))
 		return -1;
 	return take(parser, ')') ? 0 : expected(parser, "')'");
@@ -227,12 +227,10 @@ int window_parse(const char *text, struct window *ret_window, struct fault *faul
 		}
 	}
 	if (!period_parse(text, &period))
-		return fault_set(fault, FAULT_BAD_PERIOD,
-				 "'%s' is no window and no period; write latest, previous, "
-				 "last_7_days, last_28_days, month_to_date, "
-				 "year_to_date, total, record, or a period such as 2020, 2020-Q3, "
-				 "2020-09-02, 2020-01/2020-05",
-				 text);
+		return fault_set(
+			fault, FAULT_BAD_PERIOD,
+			"'%s' is no window and no period; write latest, previous, last_7_days, last_28_days, month_to_date, year_to_date, total, record, or a period such as 2020, 2020-Q3, 2020-09-02, 2020-01/2020-05",
+			text);
 	*ret_window = (struct window){ .kind = WINDOW_FIXED, .fixed = period };
 	return 0;
 }

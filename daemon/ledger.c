@@ -178,10 +178,10 @@ static struct ledger_metric *adopt_metric(struct ledger *ledger,
 			for (size_t k = 0; k < other->metric_count; k++) {
 				if (other->metrics[k] != metric || strcmp(other->name, source) == 0)
 					continue;
-				(void)fault_set(fault, FAULT_CONFIG,
-						"metric '%s' is declared otherwise by source '%s' "
-						"(kind, period or labels differ)",
-						declared->name, other->name);
+				(void)fault_set(
+					fault, FAULT_CONFIG,
+					"metric '%s' is declared otherwise by source '%s' (kind, period or labels differ)",
+					declared->name, other->name);
 				return NULL;
 			}
 		}
@@ -337,11 +337,10 @@ static int read_key(int fd, const char *path, uint8_t *key, struct fault *fault)
 {
 	if (read(fd, key, IDENTITY_KEY_BYTES) == IDENTITY_KEY_BYTES)
 		return 0;
-	return fault_set(fault, FAULT_SYSTEM,
-			 "'%s' is damaged (it must hold %u bytes); restore it from a backup: "
-			 "without it, records that are imported "
-			 "again would count twice",
-			 path, IDENTITY_KEY_BYTES);
+	return fault_set(
+		fault, FAULT_SYSTEM,
+		"'%s' is damaged (it must hold %u bytes); restore it from a backup: without it, records that are imported again would count twice",
+		path, IDENTITY_KEY_BYTES);
 }
 
 /* Written whole under another name, synced, then renamed: a crash leaves either no key or a good

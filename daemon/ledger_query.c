@@ -234,10 +234,10 @@ static int no_such_figure(const struct ledger *ledger, const char *name, struct 
 		names[i] = ledger->figures[i]->published.name;
 	if (names)
 		near = config_nearest(name, names, ledger->figure_count);
-	(void)fault_set(fault, FAULT_NO_SUCH_FIGURE,
-			"no figure '%.160s'%s%s%s; `straitctl list` shows all, and METRIC.WINDOW "
-			"or METRIC.PERIOD is answered too",
-			name, near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+	(void)fault_set(
+		fault, FAULT_NO_SUCH_FIGURE,
+		"no figure '%.160s'%s%s%s; `straitctl list` shows all, and METRIC.WINDOW or METRIC.PERIOD is answered too",
+		name, near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
 	free(names);
 	return -1;
 }
@@ -309,10 +309,10 @@ static int range_asked(const char *first, const char *last, int32_t *ret_first, 
 	struct period from = { .first = DAY_MIN }, to = { .last = DAY_MAX };
 
 	if ((*first && !period_parse(first, &from)) || (*last && !period_parse(last, &to)))
-		return fault_set(fault, FAULT_BAD_PERIOD,
-				 "'%.40s' is no period; write a day 2020-09-02, a month 2020-09, a "
-				 "quarter 2020-Q3, a week 2020-W36 or a year",
-				 *first && !period_parse(first, &from) ? first : last);
+		return fault_set(
+			fault, FAULT_BAD_PERIOD,
+			"'%.40s' is no period; write a day 2020-09-02, a month 2020-09, a quarter 2020-Q3, a week 2020-W36 or a year",
+			*first && !period_parse(first, &from) ? first : last);
 	*ret_first = from.first;
 	*ret_last = to.last;
 	return 0;
@@ -361,10 +361,10 @@ int ledger_series(struct ledger *ledger, const char *metric_name, const struct l
 			 fault) < 0)
 		return -1;
 	if (count > max)
-		result = fault_set(fault, FAULT_TOO_LARGE,
-				   "%zu points, at most %zu fit into a reply; ask for fewer "
-				   "periods or use GetSeriesFd",
-				   count, max);
+		result = fault_set(
+			fault, FAULT_TOO_LARGE,
+			"%zu points, at most %zu fit into a reply; ask for fewer periods or use GetSeriesFd",
+			count, max);
 	else
 		result = fill_series(metric, points, count, ret_series, fault);
 	free(points);
@@ -411,11 +411,11 @@ int ledger_changes_since(struct ledger *ledger, uint64_t after, size_t max, uint
 		return -1;
 	if (after > ledger->sequence || (oldest && after + 1 < oldest)) {
 		free(*ret_rows);
-		return fault_set(fault, FAULT_SEQUENCE_EXPIRED,
-				 "changes after %llu are not kept (kept: %llu to %llu); read "
-				 "GetFigures([]) and go on from the sequence it carries",
-				 (unsigned long long)after, (unsigned long long)oldest,
-				 (unsigned long long)ledger->sequence);
+		return fault_set(
+			fault, FAULT_SEQUENCE_EXPIRED,
+			"changes after %llu are not kept (kept: %llu to %llu); read GetFigures([]) and go on from the sequence it carries",
+			(unsigned long long)after, (unsigned long long)oldest,
+			(unsigned long long)ledger->sequence);
 	}
 	*ret_latest = ledger->sequence;
 	return 0;

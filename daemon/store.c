@@ -241,15 +241,15 @@ static int take_lock(const char *path, int *ret_fd, struct fault *fault)
 		       path); /* too long: open fails and says so */
 	fd = open(lock_path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
-		return fault_errno(fault, errno,
-				   "store: cannot open '%s'; is the state directory writable for "
-				   "the daemon's user?",
-				   lock_path);
+		return fault_errno(
+			fault, errno,
+			"store: cannot open '%s'; is the state directory writable for the daemon's user?",
+			lock_path);
 	if (flock(fd, LOCK_EX | LOCK_NB) < 0)
-		return fault_set(fault, FAULT_SYSTEM,
-				 "store: '%s' is in use by another straitd; stop that one first, "
-				 "or give this one its own --state directory",
-				 path);
+		return fault_set(
+			fault, FAULT_SYSTEM,
+			"store: '%s' is in use by another straitd; stop that one first, or give this one its own --state directory",
+			path);
 	*ret_fd = fd;
 	fd = -1;
 	return 0;
@@ -267,11 +267,10 @@ static int set_pragmas(struct store *store, const char *path, struct fault *faul
 	for (size_t i = 0; i < sizeof(pragmas) / sizeof(pragmas[0]); i++) {
 		if (sqlite3_exec(store->db, pragmas[i], NULL, NULL, NULL) == SQLITE_OK)
 			continue;
-		return fault_set(fault, FAULT_SYSTEM,
-				 "store: '%s' cannot be used: %s. If the file is damaged, move it "
-				 "aside (keep it) and import the "
-				 "documents in the spools' done/ directories again",
-				 path, sqlite3_errmsg(store->db));
+		return fault_set(
+			fault, FAULT_SYSTEM,
+			"store: '%s' cannot be used: %s. If the file is damaged, move it aside (keep it) and import the documents in the spools' done/ directories again",
+			path, sqlite3_errmsg(store->db));
 	}
 	return 0;
 }

@@ -51,12 +51,12 @@ void store_set_cursor(struct store *store, int64_t source, uint64_t batch, const
 		      size_t size, uint64_t accepted, uint64_t rejected, int64_t now_ms)
 {
 	store_step();
-	store_run(store,
-		  "UPDATE source SET batch = ?, cursor = ?, accepted = accepted + ?, rejected = "
-		  "rejected + ?,"
-		  " last_read = ? WHERE id = ?",
-		  "ibiiii", (int64_t)batch, cursor, size, (int64_t)accepted, (int64_t)rejected,
-		  now_ms, source);
+	store_run(
+		store,
+		"UPDATE source SET batch = ?, cursor = ?, accepted = accepted + ?, rejected = rejected + ?,"
+		" last_read = ? WHERE id = ?",
+		"ibiiii", (int64_t)batch, cursor, size, (int64_t)accepted, (int64_t)rejected,
+		now_ms, source);
 }
 
 void store_totals(struct store *store, int64_t source, struct store_totals *ret_totals)
@@ -176,14 +176,14 @@ void store_release_open(struct store *store, int64_t source, const struct batch 
 				 from->name);
 		return;
 	}
-	store_run(store,
-		  "INSERT INTO release (source, name, dataset, url, sha256, size, offset, "
-		  "published_at, tie, imported_at,"
-		  " plugin_version, observations, accepted, rejected, complete)"
-		  " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, 0, 0)",
-		  "itttbiiiiit", source, from->name, from->dataset, from->url, from->sha256,
-		  (size_t)SHA256_BYTES, (int64_t)from->size, (int64_t)from->offset,
-		  from->published_at_ms, ret_release->tie, now_ms, plugin_version);
+	store_run(
+		store,
+		"INSERT INTO release (source, name, dataset, url, sha256, size, offset, published_at, tie, imported_at,"
+		" plugin_version, observations, accepted, rejected, complete)"
+		" VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, 0, 0)",
+		"itttbiiiiit", source, from->name, from->dataset, from->url, from->sha256,
+		(size_t)SHA256_BYTES, (int64_t)from->size, (int64_t)from->offset,
+		from->published_at_ms, ret_release->tie, now_ms, plugin_version);
 	ret_release->id = sqlite3_last_insert_rowid(store->db);
 }
 
@@ -194,12 +194,12 @@ void store_release_close(struct store *store, const struct store_release *releas
 
 	write_sheets(&batch->release, sheets, sizeof(sheets));
 	store_step();
-	store_run(store,
-		  "UPDATE release SET observations = observations + ?, accepted = accepted + ?, "
-		  "rejected = rejected + ?,"
-		  " complete = ?, sheets = ?, imported_at = ? WHERE id = ?",
-		  "iiiitii", (int64_t)batch->observation_count, (int64_t)batch->accepted,
-		  (int64_t)batch->rejected, (int64_t)batch->final, sheets, now_ms, release->id);
+	store_run(
+		store,
+		"UPDATE release SET observations = observations + ?, accepted = accepted + ?, rejected = rejected + ?,"
+		" complete = ?, sheets = ?, imported_at = ? WHERE id = ?",
+		"iiiitii", (int64_t)batch->observation_count, (int64_t)batch->accepted,
+		(int64_t)batch->rejected, (int64_t)batch->final, sheets, now_ms, release->id);
 }
 
 void store_release_state(struct store *store, int64_t source, const uint8_t sha256[SHA256_BYTES],
@@ -222,11 +222,11 @@ void store_release_state(struct store *store, int64_t source, const uint8_t sha2
 void store_reject(struct store *store, const struct store_release *release,
 		  const struct batch_reject *reject, int64_t now_ms)
 {
-	store_run(store,
-		  "INSERT INTO reject (source, release, at, reason, extract, time) VALUES (?, ?, "
-		  "?, ?, ?, ?)",
-		  "iiitti", release->source, release->id, (int64_t)reject->at, reject->reason,
-		  reject->extract, now_ms);
+	store_run(
+		store,
+		"INSERT INTO reject (source, release, at, reason, extract, time) VALUES (?, ?, ?, ?, ?, ?)",
+		"iiitti", release->source, release->id, (int64_t)reject->at, reject->reason,
+		reject->extract, now_ms);
 }
 
 /* ── levels ────────────────────────────────────────────────────────────────────────────────── */
@@ -243,18 +243,18 @@ void store_level_put(struct store *store, const struct store_release *release, i
 {
 	double value = value_of(observation);
 
-	store_run(store,
-		  "INSERT OR REPLACE INTO version (series, day, published_at, tie, release, value, "
-		  "status, at)"
-		  " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-		  "iiiiidii", series, (int64_t)observation->day, release->published_at_ms,
-		  release->tie, release->id, value, (int64_t)observation->status,
-		  (int64_t)observation->at);
-	store_run(store,
-		  "INSERT OR REPLACE INTO unsettled (release, metric, series, day, value, status) "
-		  "VALUES (?, ?, ?, ?, ?, ?)",
-		  "iiiidi", release->id, metric, series, (int64_t)observation->day, value,
-		  (int64_t)observation->status);
+	store_run(
+		store,
+		"INSERT OR REPLACE INTO version (series, day, published_at, tie, release, value, status, at)"
+		" VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+		"iiiiidii", series, (int64_t)observation->day, release->published_at_ms,
+		release->tie, release->id, value, (int64_t)observation->status,
+		(int64_t)observation->at);
+	store_run(
+		store,
+		"INSERT OR REPLACE INTO unsettled (release, metric, series, day, value, status) VALUES (?, ?, ?, ?, ?, ?)",
+		"iiiidi", release->id, metric, series, (int64_t)observation->day, value,
+		(int64_t)observation->status);
 }
 
 static bool newer_covers(struct store *store, const struct store_release *release, int64_t metric,
@@ -306,12 +306,12 @@ static void settle(struct store *store, const struct store_release *release, int
 	if (now.exists && !(now.value == value || (isnan(now.value) && isnan(value))))
 		effect->revised = true;
 	effect->touched = true;
-	store_run(store,
-		  "INSERT OR REPLACE INTO point (series, day, value, status, published_at, tie, "
-		  "release)"
-		  " VALUES (?, ?, ?, ?, ?, ?, ?)",
-		  "iidiiii", series, day, value, status, release->published_at_ms, release->tie,
-		  release->id);
+	store_run(
+		store,
+		"INSERT OR REPLACE INTO point (series, day, value, status, published_at, tie, release)"
+		" VALUES (?, ?, ?, ?, ?, ?, ?)",
+		"iidiiii", series, day, value, status, release->published_at_ms, release->tie,
+		release->id);
 }
 
 static void withdraw(struct store *store, const struct store_release *release, int64_t metric,
@@ -341,12 +341,12 @@ void store_level_close(struct store *store, const struct store_release *release,
 	store_step();
 	if (coverage) {
 		withdraw(store, release, metric, coverage, effect);
-		store_run(store,
-			  "INSERT OR REPLACE INTO coverage (metric, published_at, tie, release, "
-			  "first, last)"
-			  " VALUES (?, ?, ?, ?, ?, ?)",
-			  "iiiiii", metric, release->published_at_ms, release->tie, release->id,
-			  (int64_t)coverage->first, (int64_t)coverage->last);
+		store_run(
+			store,
+			"INSERT OR REPLACE INTO coverage (metric, published_at, tie, release, first, last)"
+			" VALUES (?, ?, ?, ?, ?, ?)",
+			"iiiiii", metric, release->published_at_ms, release->tie, release->id,
+			(int64_t)coverage->first, (int64_t)coverage->last);
 	}
 	store_run(store, "DELETE FROM unsettled WHERE release = ? AND metric = ?", "ii",
 		  release->id, metric);

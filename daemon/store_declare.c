@@ -49,23 +49,23 @@ void store_put_declaration(struct store *store, int64_t source,
 		char labels[STRAIT_LABELS_MAX * (STRAIT_LABEL_MAX_BYTES + 1)];
 
 		join_labels(metric, labels, sizeof(labels));
-		store_run(store,
-			  "INSERT INTO declared_metric (source, position, name, unit, title, kind, "
-			  "granularity, flags, labels)"
-			  " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-			  "iitttiiit", source, (int64_t)i, metric->name, metric->unit,
-			  metric->title, (int64_t)metric->kind, (int64_t)metric->granularity,
-			  (int64_t)metric->flags, labels);
+		store_run(
+			store,
+			"INSERT INTO declared_metric (source, position, name, unit, title, kind, granularity, flags, labels)"
+			" VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+			"iitttiiit", source, (int64_t)i, metric->name, metric->unit, metric->title,
+			(int64_t)metric->kind, (int64_t)metric->granularity, (int64_t)metric->flags,
+			labels);
 	}
 	for (size_t i = 0; i < declaration->figure_count; i++) {
 		const struct figure_declaration *figure = &declaration->figures[i];
 
-		store_run(store,
-			  "INSERT INTO declared_figure (source, position, name, formula, "
-			  "\"window\", unit, title)"
-			  " VALUES (?, ?, ?, ?, ?, ?, ?)",
-			  "iittttt", source, (int64_t)i, figure->name, figure->formula,
-			  figure->window, figure->unit, figure->title);
+		store_run(
+			store,
+			"INSERT INTO declared_figure (source, position, name, formula, \"window\", unit, title)"
+			" VALUES (?, ?, ?, ?, ?, ?, ?)",
+			"iittttt", source, (int64_t)i, figure->name, figure->formula,
+			figure->window, figure->unit, figure->title);
 	}
 }
 

@@ -16,23 +16,20 @@ void store_event_put(struct store *store, const struct store_release *release, i
 	store_tally_add(&tally, observation->value, observation->status, 1);
 	store_run(
 		store,
-		"INSERT INTO event (release, series, day, count, missing, provisional, estimated, "
-		"micro)"
+		"INSERT INTO event (release, series, day, count, missing, provisional, estimated, micro)"
 		" VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (release, series, day) DO UPDATE SET"
 		" count = count + excluded.count, missing = missing + excluded.missing,"
-		" provisional = provisional + excluded.provisional, estimated = estimated + "
-		"excluded.estimated,"
+		" provisional = provisional + excluded.provisional, estimated = estimated + excluded.estimated,"
 		" micro = micro + excluded.micro",
 		"iiiiiiii", release->id, series, (int64_t)observation->day, tally.count,
 		tally.missing, tally.provisional, tally.estimated, tally.micro);
 	if (distribution && !tally.missing)
-		store_run(store,
-			  "INSERT INTO event_bucket (release, series, day, bucket, count) VALUES "
-			  "(?, ?, ?, ?, 1)"
-			  " ON CONFLICT (release, series, day, bucket) DO UPDATE SET count = count "
-			  "+ 1",
-			  "iiii", release->id, series, (int64_t)observation->day,
-			  store_bucket_of(observation->value));
+		store_run(
+			store,
+			"INSERT INTO event_bucket (release, series, day, bucket, count) VALUES (?, ?, ?, ?, 1)"
+			" ON CONFLICT (release, series, day, bucket) DO UPDATE SET count = count + 1",
+			"iiii", release->id, series, (int64_t)observation->day,
+			store_bucket_of(observation->value));
 }
 
 static void apply_release(struct store *store, int64_t release, int64_t published_at_ms, int sign,

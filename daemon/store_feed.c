@@ -27,22 +27,22 @@ void store_put_commit(struct store *store, uint64_t sequence, int64_t now_ms, co
 void store_put_change(struct store *store, uint64_t sequence, const char *figure, enum cause cause,
 		      double old_value, double new_value, enum strait_status status)
 {
-	store_run(store,
-		  "INSERT INTO change (sequence, figure, cause, old, new, status) VALUES (?, ?, ?, "
-		  "?, ?, ?)",
-		  "itiddi", (int64_t)sequence, figure, (int64_t)cause, old_value, new_value,
-		  (int64_t)status);
+	store_run(
+		store,
+		"INSERT INTO change (sequence, figure, cause, old, new, status) VALUES (?, ?, ?, ?, ?, ?)",
+		"itiddi", (int64_t)sequence, figure, (int64_t)cause, old_value, new_value,
+		(int64_t)status);
 }
 
 void store_put_figure(struct store *store, const struct figure *figure)
 {
-	store_run(store,
-		  "INSERT OR REPLACE INTO figure (name, title, unit, source, value, status, "
-		  "period, published_at, sequence,"
-		  " stale) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-		  "ttttditiii", figure->name, figure->title, figure->unit, figure->source,
-		  figure->value, (int64_t)figure->status, figure->period, figure->published_at_ms,
-		  (int64_t)figure->sequence, (int64_t)figure->stale);
+	store_run(
+		store,
+		"INSERT OR REPLACE INTO figure (name, title, unit, source, value, status, period, published_at, sequence,"
+		" stale) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+		"ttttditiii", figure->name, figure->title, figure->unit, figure->source,
+		figure->value, (int64_t)figure->status, figure->period, figure->published_at_ms,
+		(int64_t)figure->sequence, (int64_t)figure->stale);
 }
 
 void store_drop_figure(struct store *store, const char *name)
@@ -139,20 +139,20 @@ int store_changes(struct store *store, uint64_t after, size_t max, uint64_t *ret
 void store_expire(struct store *store, int64_t before_ms, size_t rejects_kept)
 {
 	/* The newest commit stays: the sequence goes on from it. */
-	store_run(store,
-		  "DELETE FROM change WHERE sequence IN (SELECT sequence FROM commit_log WHERE "
-		  "time < ?"
-		  " AND sequence < (SELECT max(sequence) FROM commit_log))",
-		  "i", before_ms);
-	store_run(store,
-		  "DELETE FROM commit_log WHERE time < ? AND sequence < (SELECT max(sequence) FROM "
-		  "commit_log)",
-		  "i", before_ms);
-	store_run(store,
-		  "DELETE FROM reject WHERE id <= (SELECT r.id FROM reject r WHERE r.source = "
-		  "reject.source"
-		  " ORDER BY r.id DESC LIMIT 1 OFFSET ?)",
-		  "i", (int64_t)rejects_kept);
+	store_run(
+		store,
+		"DELETE FROM change WHERE sequence IN (SELECT sequence FROM commit_log WHERE time < ?"
+		" AND sequence < (SELECT max(sequence) FROM commit_log))",
+		"i", before_ms);
+	store_run(
+		store,
+		"DELETE FROM commit_log WHERE time < ? AND sequence < (SELECT max(sequence) FROM commit_log)",
+		"i", before_ms);
+	store_run(
+		store,
+		"DELETE FROM reject WHERE id <= (SELECT r.id FROM reject r WHERE r.source = reject.source"
+		" ORDER BY r.id DESC LIMIT 1 OFFSET ?)",
+		"i", (int64_t)rejects_kept);
 }
 
 /* "SB_01!B978" from a cell, "byte 1234" from an offset; sheets as store_batch.c wrote them. */

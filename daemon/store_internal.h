@@ -27,7 +27,7 @@ struct store {
  * (sticky). */
 sqlite3_stmt *store_sql(struct store *store, const char *sql);
 /* Binds by a pattern, one letter a parameter: i int64_t, d double (NaN becomes NULL), t const char
-   *, b const void * and size_t, n NULL. */
+ *, b const void * and size_t, n NULL. */
 void store_bind(struct store *store, sqlite3_stmt *statement, const char *pattern, ...);
 /* Next row: true. false at the end or after a failure; the statement is reset then. */
 bool store_row(struct store *store, sqlite3_stmt *statement);

@@ -228,10 +228,10 @@ static void event_as_of(struct store *store, int64_t series, int32_t first, int3
 			int64_t as_of_ms, struct parts *parts)
 {
 	sqlite3_stmt *row = store_sql(
-		store, "SELECT e.day, e.count, e.missing, e.provisional, e.estimated, e.micro, "
-		       "r.published_at"
-		       " FROM event e JOIN release r ON r.id = e.release"
-		       " WHERE e.series = ?1 AND e.day BETWEEN ?2 AND ?3 AND" COUNTED_RELEASE);
+		store,
+		"SELECT e.day, e.count, e.missing, e.provisional, e.estimated, e.micro, r.published_at"
+		" FROM event e JOIN release r ON r.id = e.release"
+		" WHERE e.series = ?1 AND e.day BETWEEN ?2 AND ?3 AND" COUNTED_RELEASE);
 
 	store_bind(store, row, "iiii", series, (int64_t)first, (int64_t)last, as_of_ms);
 	tally_rows(store, row, parts);

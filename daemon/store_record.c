@@ -14,8 +14,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PART_BYTES 26u /* series i64, day i32, status u8, distribution u8, value f64, metric u32   \
-			*/
+#define PART_BYTES                                                                                 \
+	26u /* series i64, day i32, status u8, distribution u8, value f64, metric u32              \
+	     */
 #define PARTS_MAX 32u
 
 struct version {
@@ -183,15 +184,14 @@ void store_record_put(struct store *store, const struct store_release *release,
 		return;
 	}
 	existed = best_version(store, release->source, key, &before);
-	store_run(store,
-		  "INSERT INTO record (source, key, known_at, rank, digest, at, release, replaces, "
-		  "parts)"
-		  " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
-		  " ON CONFLICT (source, key, known_at, rank, digest) DO UPDATE SET at = max(at, "
-		  "excluded.at)",
-		  "iiiiiiiib", release->source, key, known_at, (int64_t)identity->rank,
-		  digest_of(parts, count, identity->replaces), (int64_t)identity->at, release->id,
-		  (int64_t)identity->replaces, blob, encode_parts(parts, count, blob));
+	store_run(
+		store,
+		"INSERT INTO record (source, key, known_at, rank, digest, at, release, replaces, parts)"
+		" VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+		" ON CONFLICT (source, key, known_at, rank, digest) DO UPDATE SET at = max(at, excluded.at)",
+		"iiiiiiiib", release->source, key, known_at, (int64_t)identity->rank,
+		digest_of(parts, count, identity->replaces), (int64_t)identity->at, release->id,
+		(int64_t)identity->replaces, blob, encode_parts(parts, count, blob));
 	if (!best_version(store, release->source, key, &after))
 		return;
 	if (existed && !is_after(&after, &before))

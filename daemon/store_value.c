@@ -115,18 +115,16 @@ void store_point_add(struct store *store, int64_t series, int32_t day,
 			  (int64_t)day);
 		return;
 	}
-	store_run(store,
-		  "INSERT INTO point (series, day, status, published_at, count, missing, "
-		  "provisional, estimated, micro)"
-		  " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (series, day) DO UPDATE SET"
-		  " status = excluded.status, published_at = excluded.published_at, count = "
-		  "excluded.count,"
-		  " missing = excluded.missing, provisional = excluded.provisional, estimated = "
-		  "excluded.estimated,"
-		  " micro = excluded.micro",
-		  "iiiiiiiii", series, (int64_t)day, (int64_t)store_tally_status(&tally),
-		  published_at_ms > published ? published_at_ms : published, tally.count,
-		  tally.missing, tally.provisional, tally.estimated, tally.micro);
+	store_run(
+		store,
+		"INSERT INTO point (series, day, status, published_at, count, missing, provisional, estimated, micro)"
+		" VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (series, day) DO UPDATE SET"
+		" status = excluded.status, published_at = excluded.published_at, count = excluded.count,"
+		" missing = excluded.missing, provisional = excluded.provisional, estimated = excluded.estimated,"
+		" micro = excluded.micro",
+		"iiiiiiiii", series, (int64_t)day, (int64_t)store_tally_status(&tally),
+		published_at_ms > published ? published_at_ms : published, tally.count,
+		tally.missing, tally.provisional, tally.estimated, tally.micro);
 }
 
 void store_bucket_add(struct store *store, int64_t series, int32_t day, double value, int sign)
@@ -138,10 +136,10 @@ void store_bucket_add(struct store *store, int64_t series, int32_t day, double v
 		  " ON CONFLICT (series, day, bucket) DO UPDATE SET count = count + excluded.count",
 		  "iiii", series, (int64_t)day, bucket, (int64_t)sign);
 	if (sign < 0)
-		store_run(store,
-			  "DELETE FROM bucket WHERE series = ? AND day = ? AND bucket = ? AND "
-			  "count = 0",
-			  "iii", series, (int64_t)day, bucket);
+		store_run(
+			store,
+			"DELETE FROM bucket WHERE series = ? AND day = ? AND bucket = ? AND count = 0",
+			"iii", series, (int64_t)day, bucket);
 }
 
 bool store_grow(void **list, size_t item_bytes, size_t *capacity)

@@ -67,8 +67,8 @@ static const struct {
 	{ "a{k}", "formula 'a{k}': expected '=' at character 4" },
 	{ "a{k=}", "formula 'a{k=}': expected a label's value at character 5" },
 	{ "a{k=v", "formula 'a{k=v': expected ',' or '}' at character 6" },
-	{ "median(a)", "formula 'median(a)': no function 'median'; there are sum, count, max, "
-		       "mean, percentile, below, change" },
+	{ "median(a)",
+	  "formula 'median(a)': no function 'median'; there are sum, count, max, mean, percentile, below, change" },
 	{ "percentile(a)", "formula 'percentile(a)': expected ',' and a number at character 13" },
 	{ "percentile(a, 101)",
 	  "formula 'percentile(a, 101)': expected a percentile from 0 to 100 at character 15" },
