@@ -24,6 +24,8 @@ extern "C" {
 #define STRAIT_CSV_COLUMNS_MAX 1024u
 #define STRAIT_CSV_ROW_MAX     (1u << 20) /* default of row_max, bytes */
 
+#pragma GCC visibility push(default) /* straitd is built with hidden symbols and exports these */
+
 struct strait_csv; /* opaque */
 
 struct strait_csv_field {
@@ -75,6 +77,8 @@ bool strait_csv_missing(const struct strait_csv_field *field);
 /* Index of the first header that equals the text ignoring case, runs of blanks and surrounding
  * blanks; -1. */
 int strait_csv_column(const struct strait_csv_row *header, const char *name);
+
+#pragma GCC visibility pop
 
 #ifdef __cplusplus
 }

@@ -165,9 +165,11 @@ struct strait_stretch {
 /* Kinds of failure; they drive what the supervisor does next. */
 enum strait_fault {
 	STRAIT_FAULT_TRANSIENT = 1, /* may pass: back off and restart */
-	STRAIT_FAULT_CONFIG,	    /* nothing to retry until a reload */
-	STRAIT_FAULT_INPUT, /* this document is broken: it goes to failed/ with the reason */
-	STRAIT_FAULT_BUG,   /* an invariant of the plugin's own */
+	STRAIT_FAULT_CONFIG,        /* nothing to retry until a reload */
+	STRAIT_FAULT_INPUT,         /* this document is broken: it goes to failed/ with the reason */
+	STRAIT_FAULT_BUG,           /* an invariant of the plugin's own */
+	STRAIT_FAULT_DRIFTED,       /* as INPUT, because the shape changed: say what was expected and seen */
+	STRAIT_FAULT_RETIRED,       /* as INPUT, because it says that it is no longer updated */
 };
 
 struct strait_plugin {

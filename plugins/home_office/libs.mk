@@ -1,0 +1,1 @@
+home_office_pkgs := libzip expat
