@@ -84,6 +84,7 @@ enum strait_status {
 #define STRAIT_LABELS_MAX	   4u  /* label keys of one metric */
 #define STRAIT_METRICS_MAX	   64u /* metrics of one plugin */
 #define STRAIT_FIGURES_MAX	   256u
+#define STRAIT_CHECKS_MAX	   64u
 #define STRAIT_LABEL_MAX_BYTES	   64u	     /* longest label value */
 #define STRAIT_NAME_MAX_BYTES	   64u	     /* longest metric or figure name */
 #define STRAIT_METRIC_DISTRIBUTION (1u << 0) /* values are kept as a distribution: percentiles */
@@ -112,6 +113,20 @@ struct strait_figure {
 	const char *formula;
 	const char *window;
 	const char *unit;
+	const char *title;
+};
+
+/*
+ * A default check: two formulas that must say the same in every period of a length (`every`: day,
+ * week, month, quarter or year) that both have whole, up to a tolerance: "0", "5", or a share of the
+ * greater side, "0.5 %". Published as figure check.NAME: the number of periods that differ and are
+ * not explained. A [check NAME] section takes its place.
+ */
+struct strait_check {
+	const char *name;	 /* "weekly_people": [a-z0-9_.]+, at most 58 bytes */
+	const char *left, *right; /* formulas, without percentile() and below() */
+	const char *every;
+	const char *tolerance;
 	const char *title;
 };
 
@@ -193,6 +208,8 @@ struct strait_plugin {
 	int (*lines)(struct strait_source *source, const struct strait_stretch *stretch);
 	void (*committed)(struct strait_source *source, uint64_t batch);
 	void (*close)(struct strait_source *source); /* also after a failed open */
+
+	const struct strait_check *checks; /* ends with a NULL name; may be NULL */
 };
 
 #define STRAIT_PLUGIN_SYMBOL "strait_plugin"

@@ -1,0 +1,630 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * builder.c - collects observations, their series, rejects, coverage and sheets until they are a
+ * batch. Worker only.
+ *
+ * Owns: copies of all that a plugin handed over; nothing points into the plugin. Invariant: what it
+ * describes always fits one frame and is accepted by message_get_batch(). Identities of records are
+ * hashed here: they must never be stored, logged or sent as text.
+ *
+ * Plain events of one series, day and status are added up, so that a log of a million lines crosses
+ * as a few sums.
+ */
+#include "builder.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "messages_codec.h"
+#include "period.h"
+#include "utf8.h"
+
+/* What one frame costs beyond the lists: the release with its sheets and coverage, the cursor,
+ * numbers. */
+#define BASE_BYTES   (24u * 1024u)
+#define EVENT_BYTES  29u /* of an observation without identity, with a count */
+#define RECORD_BYTES 57u
+#define SERIES_BYTES 3u
+#define TEXT_BYTES   3u /* besides the text itself */
+#define REJECT_BYTES (8u + 2u * TEXT_BYTES)
+
+/* Twice the number of entries, powers of two: probes stay short. */
+#define SERIES_SLOTS 8192u
+#define SUM_SLOTS    32768u
+
+#define OBSERVATIONS_FULL (BATCH_OBSERVATIONS_MAX - BATCH_VERSION_PARTS_MAX)
+#define SERIES_FULL	  (BATCH_SERIES_MAX - BATCH_VERSION_PARTS_MAX)
+
+/* Past the cut there may be one version of a record, whole, and all rejects. */
+_Static_assert(BUILDER_CUT_BYTES +
+			       BATCH_VERSION_PARTS_MAX *
+				       (RECORD_BYTES + SERIES_BYTES +
+					STRAIT_LABELS_MAX * (TEXT_BYTES + STRAIT_LABEL_MAX_BYTES)) +
+			       BATCH_REJECTS_MAX * (REJECT_BYTES + BUILDER_REASON_BYTES +
+						    BUILDER_EXTRACT_BYTES) <=
+		       FRAME_MAX_BYTES,
+	       "a batch fits a frame");
+_Static_assert(SERIES_SLOTS >= 2 * BATCH_SERIES_MAX && SUM_SLOTS >= 2 * BATCH_OBSERVATIONS_MAX,
+	       "tables are large enough");
+
+/* The version of a record that was added last. */
+struct version {
+	bool open; /* the last observation was part of it */
+	char key[BUILDER_KEY_BYTES_MAX + 1];
+	uint64_t hash;
+	int64_t known_at_ms;
+	uint32_t rank;
+	uint64_t at;
+	uint32_t parts;
+};
+
+struct builder {
+	const struct strait_plugin *plugin;
+	struct keyed_hash *hash;
+	uint32_t metric_count;
+	uint8_t label_counts[STRAIT_METRICS_MAX];
+
+	/* of the release */
+	int64_t known_at_max_ms;
+	uint64_t first; /* ordinal of observations[0] */
+	uint64_t release_rejected;
+	uint64_t row; /* place of the last observation without its column; 0 = none */
+	struct version version;
+	char sheets[BATCH_SHEETS_MAX][STRAIT_LABEL_MAX_BYTES * 2];
+	unsigned int sheet_count; /* may be more than have names */
+	struct batch_coverage coverage[BATCH_COVERAGE_MAX];
+	size_t coverage_count;
+
+	/* of the batch */
+	size_t encoded_bytes;
+	uint64_t accepted, rejected;
+	int64_t newest_ms;
+	size_t series_count, observation_count, reject_count, text_used;
+	struct batch_series *series;		/* BATCH_SERIES_MAX */
+	struct batch_observation *observations; /* BATCH_OBSERVATIONS_MAX */
+	struct batch_reject *rejects;		/* BATCH_REJECTS_MAX */
+	uint32_t *series_slots, *sum_slots;	/* index + 1; 0 = free */
+	char *text;				/* FRAME_MAX_BYTES: labels, reasons and extracts */
+};
+
+struct builder *builder_new(const struct strait_plugin *plugin, struct keyed_hash *hash)
+{
+	struct builder *builder = calloc(1, sizeof(*builder));
+
+	if (!builder)
+		return NULL;
+	builder->plugin = plugin;
+	builder->hash = hash;
+	while (builder->metric_count < STRAIT_METRICS_MAX &&
+	       plugin->metrics[builder->metric_count].name) {
+		const struct strait_metric *metric = &plugin->metrics[builder->metric_count];
+		uint8_t labels = 0;
+
+		while (labels < STRAIT_LABELS_MAX && metric->labels[labels])
+			labels++;
+		builder->label_counts[builder->metric_count++] = labels;
+	}
+	builder->series = calloc(BATCH_SERIES_MAX, sizeof(*builder->series));
+	builder->observations = calloc(BATCH_OBSERVATIONS_MAX, sizeof(*builder->observations));
+	builder->rejects = calloc(BATCH_REJECTS_MAX, sizeof(*builder->rejects));
+	builder->series_slots = calloc(SERIES_SLOTS, sizeof(*builder->series_slots));
+	builder->sum_slots = calloc(SUM_SLOTS, sizeof(*builder->sum_slots));
+	builder->text = malloc(FRAME_MAX_BYTES);
+	if (!builder->series || !builder->observations || !builder->rejects ||
+	    !builder->series_slots || !builder->sum_slots || !builder->text)
+		return builder_free(builder);
+	builder_begin(builder, 0);
+	return builder;
+}
+
+struct builder *builder_free(struct builder *builder)
+{
+	if (!builder)
+		return NULL;
+	free(builder->series);
+	free(builder->observations);
+	free(builder->rejects);
+	free(builder->series_slots);
+	free(builder->sum_slots);
+	free(builder->text);
+	explicit_bzero(&builder->version, sizeof(builder->version)); /* holds an identity */
+	free(builder);
+	return NULL;
+}
+
+/* ── rejects ───────────────────────────────────────────────────────────────────────────────── */
+
+/* Letters become x, digits 9: the shape of a row helps an admin, its content is nobody's business.
+ */
+static size_t mask(char *buffer, const char *raw, size_t raw_size)
+{
+	size_t at = 0, used = 0;
+
+	while (at < raw_size && used < BUILDER_EXTRACT_BYTES) {
+		unsigned char byte = (unsigned char)raw[at];
+		size_t length = utf8_length(raw + at, raw_size - at, NULL);
+		char shown = 'x'; /* also for what is not ASCII */
+
+		if (byte >= '0' && byte <= '9')
+			shown = '9';
+		else if (byte < 0x20 || byte == 0x7f)
+			shown = ' ';
+		else if (byte < 0x80 && !((byte | 0x20) >= 'a' && (byte | 0x20) <= 'z'))
+			shown = (char)byte;
+		buffer[used++] = shown;
+		at += length ? length : 1;
+	}
+	buffer[used] = '\0';
+	return used;
+}
+
+void builder_reject(struct builder *builder, uint64_t at, const void *raw, size_t raw_size,
+		    const char *reason)
+{
+	struct batch_reject *reject = &builder->rejects[builder->reject_count];
+	char *text = builder->text + builder->text_used;
+	size_t reason_size, extract_size;
+
+	builder->rejected++;
+	builder->release_rejected++;
+	if (builder->reject_count == BATCH_REJECTS_MAX)
+		return; /* counted; the first ones are enough to see what is wrong */
+	assert(FRAME_MAX_BYTES - builder->text_used >=
+	       BUILDER_REASON_BYTES + BUILDER_EXTRACT_BYTES + 1);
+	reason_size = utf8_repair(text, BUILDER_REASON_BYTES, reason, strlen(reason));
+	extract_size = mask(text + reason_size + 1, raw, raw ? raw_size : 0);
+	*reject = (struct batch_reject){ .at = at,
+					 .reason = text,
+					 .extract = text + reason_size + 1 };
+	builder->reject_count++;
+	builder->text_used += reason_size + extract_size + 2;
+	builder->encoded_bytes += REJECT_BYTES + reason_size + extract_size;
+}
+
+static int refuse(struct builder *builder, const struct strait_observation *observation,
+		  const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+static int refuse(struct builder *builder, const struct strait_observation *observation,
+		  const char *format, ...)
+{
+	char reason[BUILDER_REASON_BYTES];
+	va_list arguments;
+
+	va_start(arguments, format);
+	(void)vsnprintf(reason, sizeof(reason), format, arguments); /* cut is fine */
+	va_end(arguments);
+	builder_reject(builder, observation->at, NULL, 0, reason);
+	return -EINVAL;
+}
+
+/* ── series ────────────────────────────────────────────────────────────────────────────────── */
+
+/* FNV-1a (http://www.isthe.com/chongo/tech/comp/fnv/), 64 bits. */
+#define FNV_START UINT64_C(0xcbf29ce484222325)
+#define FNV_PRIME UINT64_C(0x100000001b3)
+
+static uint32_t fold(uint64_t hash)
+{
+	return (uint32_t)(hash ^ hash >> 32);
+}
+
+static uint32_t series_hash(const struct strait_observation *observation, size_t labels)
+{
+	uint64_t hash = (FNV_START ^ observation->metric) * FNV_PRIME;
+
+	for (size_t i = 0; i < labels; i++) {
+		for (const char *byte = observation->labels[i]; *byte; byte++)
+			hash = (hash ^ (unsigned char)*byte) * FNV_PRIME;
+		hash = (hash ^ 0xff) * FNV_PRIME; /* no byte of UTF-8: "a","b" is not "ab","" */
+	}
+	return fold(hash);
+}
+
+static bool series_is(const struct batch_series *series,
+		      const struct strait_observation *observation, size_t labels)
+{
+	if (series->metric != observation->metric)
+		return false;
+	for (size_t i = 0; i < labels; i++) {
+		if (strcmp(series->labels[i], observation->labels[i]) != 0)
+			return false;
+	}
+	return true;
+}
+
+/* Why the labels are refused, or NULL. */
+static const char *label_fault(const struct strait_observation *observation, size_t labels)
+{
+	for (size_t i = 0; i < labels; i++) {
+		size_t size = strnlen(observation->labels[i], STRAIT_LABEL_MAX_BYTES + 1);
+
+		if (size == 0)
+			return "is empty";
+		if (size > STRAIT_LABEL_MAX_BYTES)
+			return "is longer than 64 bytes";
+		if (!message_label_ok(observation->labels[i]))
+			return "has a character that is not allowed: control characters, {, }, = and comma, or malformed UTF-8";
+	}
+	return NULL;
+}
+
+static void series_add(struct builder *builder, const struct strait_observation *observation,
+		       size_t labels)
+{
+	struct batch_series *series = &builder->series[builder->series_count++];
+
+	*series = (struct batch_series){ .metric = (uint16_t)observation->metric };
+	builder->encoded_bytes += SERIES_BYTES;
+	for (size_t i = 0; i < labels; i++) {
+		size_t size = strlen(observation->labels[i]) + 1;
+
+		assert(FRAME_MAX_BYTES - builder->text_used >= size);
+		series->labels[i] =
+			memcpy(builder->text + builder->text_used, observation->labels[i], size);
+		builder->text_used += size;
+		builder->encoded_bytes += TEXT_BYTES - 1 + size;
+	}
+}
+
+/* Index of the series, made if need be; labels are looked at only then. -1: refused, *ret_why says
+ * why. */
+static int series_of(struct builder *builder, const struct strait_observation *observation,
+		     const char **ret_why)
+{
+	size_t labels = builder->label_counts[observation->metric];
+	uint32_t slot;
+
+	for (size_t i = 0; i < labels; i++) {
+		if (!observation->labels[i]) {
+			*ret_why = "is missing";
+			return -1;
+		}
+	}
+	slot = series_hash(observation, labels) % SERIES_SLOTS;
+	while (builder->series_slots[slot]) {
+		uint32_t index = builder->series_slots[slot] - 1;
+
+		if (series_is(&builder->series[index], observation, labels))
+			return (int)index;
+		slot = (slot + 1) % SERIES_SLOTS;
+	}
+	*ret_why = label_fault(observation, labels);
+	if (*ret_why)
+		return -1;
+	if (builder->series_count == BATCH_SERIES_MAX) {
+		*ret_why = "is one too many for a batch";
+		return -1;
+	}
+	series_add(builder, observation, labels);
+	builder->series_slots[slot] = (uint32_t)builder->series_count;
+	return (int)builder->series_count - 1;
+}
+
+/* ── observations ──────────────────────────────────────────────────────────────────────────── */
+
+static bool has_value(enum strait_status status)
+{
+	return status != STRAIT_MISSING && status != STRAIT_SUPPRESSED;
+}
+
+static bool same_version(const struct version *version,
+			 const struct strait_observation *observation)
+{
+	return version->open && observation->key &&
+	       version->known_at_ms == observation->known_at_ms &&
+	       version->rank == observation->rank && version->at == observation->at &&
+	       strcmp(version->key, observation->key) == 0;
+}
+
+bool builder_full(const struct builder *builder, const struct strait_observation *next)
+{
+	if (builder->observation_count < OBSERVATIONS_FULL && builder->series_count < SERIES_FULL &&
+	    builder->encoded_bytes < BUILDER_CUT_BYTES)
+		return false;
+	return !same_version(&builder->version, next);
+}
+
+/* What can be said without the series. 0, or -EINVAL after counting it. */
+static int check(struct builder *builder, const struct strait_observation *observation)
+{
+	const struct strait_metric *metric;
+
+	if (observation->struct_size < sizeof(*observation))
+		return refuse(
+			builder, observation,
+			"observation of %u bytes; .struct_size = sizeof(observation) is missing",
+			observation->struct_size);
+	if (observation->metric >= builder->metric_count)
+		return refuse(builder, observation, "metric %u; the plugin declares %u",
+			      observation->metric, builder->metric_count);
+	metric = &builder->plugin->metrics[observation->metric];
+	if ((int)observation->status < 0 || observation->status > STRAIT_SUPPRESSED)
+		return refuse(builder, observation, "%s: status %d does not exist", metric->name,
+			      (int)observation->status);
+	if (has_value(observation->status) && !(fabs(observation->value) < WIRE_VALUE_LIMIT))
+		return refuse(builder, observation, "%s: the value is not a number below 1e15",
+			      metric->name);
+	if (observation->day < 0 || observation->day > WIRE_DAY_MAX)
+		return refuse(builder, observation,
+			      "%s: the day is not between 1970-01-01 and 2199-12-31", metric->name);
+	if (observation->known_at_ms < 0 || observation->known_at_ms > builder->known_at_max_ms)
+		return refuse(builder, observation, "%s: known_at is before 1970 or in the future",
+			      metric->name);
+	if (metric->kind == STRAIT_RECORD && (!observation->key || !observation->key[0]))
+		return refuse(builder, observation, "%s: a record needs a key", metric->name);
+	if (metric->kind == STRAIT_RECORD &&
+	    (strnlen(observation->key, BUILDER_KEY_BYTES_MAX + 1) > BUILDER_KEY_BYTES_MAX ||
+	     (observation->replaces &&
+	      strnlen(observation->replaces, BUILDER_KEY_BYTES_MAX + 1) > BUILDER_KEY_BYTES_MAX)))
+		return refuse(builder, observation, "%s: a key is longer than %u bytes",
+			      metric->name, BUILDER_KEY_BYTES_MAX);
+	if (metric->kind != STRAIT_RECORD && (observation->key || observation->replaces))
+		return refuse(builder, observation, "%s: only records have keys", metric->name);
+	return 0;
+}
+
+/* Fills in identity and version; false when the version has too many parts. */
+static bool take_version(struct builder *builder, const struct strait_observation *observation,
+			 struct batch_observation *taken)
+{
+	struct version *version = &builder->version;
+
+	if (same_version(version, observation)) {
+		if (version->parts == BATCH_VERSION_PARTS_MAX)
+			return false;
+		version->parts++;
+	} else {
+		version->hash = keyed_hash_of(builder->hash, observation->key);
+		version->open = true;
+		version->known_at_ms = observation->known_at_ms;
+		version->rank = observation->rank;
+		version->at = observation->at;
+		version->parts = 1;
+		memcpy(version->key, observation->key, strlen(observation->key) + 1);
+	}
+	taken->key = version->hash;
+	if (observation->replaces && observation->replaces[0])
+		taken->replaces = keyed_hash_of(builder->hash, observation->replaces);
+	taken->known_at_ms = observation->known_at_ms;
+	taken->rank = observation->rank;
+	return true;
+}
+
+/* Slot of the sum that this event belongs to: of the one that is there, or where it goes. */
+static uint32_t *sum_slot(struct builder *builder, const struct batch_observation *taken)
+{
+	uint64_t hash = (FNV_START ^ taken->series) * FNV_PRIME;
+	uint32_t slot;
+
+	hash = (hash ^ (uint32_t)taken->day) * FNV_PRIME;
+	hash = (hash ^ taken->status) * FNV_PRIME;
+	slot = fold(hash) % SUM_SLOTS;
+	while (builder->sum_slots[slot]) {
+		const struct batch_observation *there =
+			&builder->observations[builder->sum_slots[slot] - 1];
+
+		if (there->series == taken->series && there->day == taken->day &&
+		    there->status == taken->status)
+			break;
+		slot = (slot + 1) % SUM_SLOTS;
+	}
+	return &builder->sum_slots[slot];
+}
+
+/* true: added to one that is there. Otherwise *slot will point to the one that is appended now. */
+static bool add_up(struct builder *builder, const struct batch_observation *taken)
+{
+	uint32_t *slot = sum_slot(builder, taken);
+
+	if (*slot) {
+		struct batch_observation *there = &builder->observations[*slot - 1];
+
+		if (there->count < UINT32_MAX &&
+		    fabs(there->value + taken->value) < WIRE_VALUE_LIMIT) {
+			there->value += taken->value;
+			there->count++;
+			return true;
+		}
+	}
+	*slot = (uint32_t)builder->observation_count + 1;
+	return false;
+}
+
+static void count_row(struct builder *builder, uint64_t at)
+{
+	uint64_t row = at & STRAIT_AT_CELL ? at & ~(UINT64_C(0xffff) << 32) : at;
+
+	if (row == 0 || row != builder->row)
+		builder->accepted++;
+	builder->row = row;
+}
+
+static bool adds_up(const struct strait_metric *metric)
+{
+	return metric->kind == STRAIT_EVENT && !(metric->flags & STRAIT_METRIC_DISTRIBUTION);
+}
+
+int builder_add(struct builder *builder, const struct strait_observation *observation)
+{
+	const struct strait_metric *metric;
+	struct batch_observation taken;
+	const char *why;
+	int series;
+
+	if (check(builder, observation) < 0)
+		return -EINVAL;
+	metric = &builder->plugin->metrics[observation->metric];
+	series = series_of(builder, observation, &why);
+	if (series < 0)
+		return refuse(builder, observation, "%s: a label %s", metric->name, why);
+	if (builder->observation_count == BATCH_OBSERVATIONS_MAX)
+		return refuse(builder, observation, "%s: one observation too many for a batch",
+			      metric->name);
+	taken = (struct batch_observation){
+		.series = (uint32_t)series,
+		.day = granularity_floor(metric->granularity, observation->day),
+		.status = observation->status ? (uint8_t)observation->status : STRAIT_FINAL,
+		.value = has_value(observation->status) ? observation->value : 0,
+		.at = observation->at,
+		.count = 1,
+	};
+	if (taken.day < 0)
+		taken.day = 0; /* the week of 1970-01-01 began in 1969 */
+	if (metric->kind == STRAIT_RECORD) {
+		if (!take_version(builder, observation, &taken))
+			return refuse(builder, observation,
+				      "%s: more than %u observations of one version of a record",
+				      metric->name, BATCH_VERSION_PARTS_MAX);
+	} else {
+		builder->version.open = false;
+	}
+	count_row(builder, observation->at);
+	if (observation->known_at_ms > builder->newest_ms)
+		builder->newest_ms = observation->known_at_ms;
+	if (adds_up(metric) && add_up(builder, &taken))
+		return 0;
+	builder->encoded_bytes += metric->kind == STRAIT_RECORD ? RECORD_BYTES : EVENT_BYTES;
+	builder->observations[builder->observation_count++] = taken;
+	return 0;
+}
+
+/* ── sheets and coverage ───────────────────────────────────────────────────────────────────── */
+
+unsigned int builder_sheet(struct builder *builder, const char *name)
+{
+	char clean[sizeof(builder->sheets[0])];
+	unsigned int named =
+		builder->sheet_count < BATCH_SHEETS_MAX ? builder->sheet_count : BATCH_SHEETS_MAX;
+
+	(void)utf8_repair(clean, sizeof(clean), name, strlen(name)); /* cut is fine */
+	for (unsigned int i = 0; i < named; i++) {
+		if (strcmp(builder->sheets[i], clean) == 0)
+			return i;
+	}
+	if (builder->sheet_count < BATCH_SHEETS_MAX)
+		memcpy(builder->sheets[builder->sheet_count], clean, sizeof(clean));
+	if (builder->sheet_count == 127)
+		return 127;
+	return builder->sheet_count++;
+}
+
+bool builder_cover(struct builder *builder, uint32_t metric, int32_t first_day, int32_t last_day)
+{
+	struct batch_coverage *coverage = builder->coverage,
+			      *end = coverage + builder->coverage_count;
+
+	if (metric >= builder->metric_count ||
+	    builder->plugin->metrics[metric].kind != STRAIT_LEVEL || first_day > last_day ||
+	    first_day < 0 || last_day > WIRE_DAY_MAX)
+		return false;
+	/* Observations stand at the first day of their period, so that is where the coverage must
+	 * begin. */
+	first_day = granularity_floor(builder->plugin->metrics[metric].granularity, first_day);
+	if (first_day < 0)
+		first_day = 0;
+	while (coverage < end && coverage->metric != metric)
+		coverage++;
+	if (coverage == end) {
+		*coverage = (struct batch_coverage){ (uint16_t)metric, first_day, last_day };
+		builder->coverage_count++;
+	}
+	if (first_day < coverage->first)
+		coverage->first = first_day;
+	if (last_day > coverage->last)
+		coverage->last = last_day;
+	return true;
+}
+
+/* ── batches ───────────────────────────────────────────────────────────────────────────────── */
+
+static void clear_batch(struct builder *builder)
+{
+	if (builder->series_count > 0)
+		memset(builder->series_slots, 0, SERIES_SLOTS * sizeof(*builder->series_slots));
+	if (builder->observation_count > 0)
+		memset(builder->sum_slots, 0, SUM_SLOTS * sizeof(*builder->sum_slots));
+	builder->encoded_bytes = BASE_BYTES;
+	builder->accepted = builder->rejected = 0;
+	builder->newest_ms = 0;
+	builder->series_count = builder->observation_count = builder->reject_count =
+		builder->text_used = 0;
+}
+
+void builder_begin(struct builder *builder, int64_t now_ms)
+{
+	clear_batch(builder);
+	builder->known_at_max_ms = now_ms + BUILDER_AHEAD_MS;
+	builder->first = builder->release_rejected = builder->row = 0;
+	builder->version.open = false;
+	builder->sheet_count = 0;
+	builder->coverage_count = 0;
+}
+
+bool builder_empty(const struct builder *builder)
+{
+	return builder->observation_count == 0 && builder->accepted == 0 && builder->rejected == 0;
+}
+
+uint64_t builder_rejected(const struct builder *builder)
+{
+	return builder->release_rejected;
+}
+
+int64_t builder_newest_ms(const struct builder *builder)
+{
+	return builder->newest_ms;
+}
+
+void builder_batch(struct builder *builder, bool final, int64_t published_at_ms,
+		   struct batch *ret_batch)
+{
+	struct batch batch = { .final = final,
+			       .first = builder->first,
+			       .accepted = builder->accepted,
+			       .rejected = builder->rejected,
+			       .series = builder->series,
+			       .series_count = builder->series_count,
+			       .observations = builder->observations,
+			       .observation_count = builder->observation_count,
+			       .rejects = builder->rejects,
+			       .reject_count = builder->reject_count };
+
+	for (size_t i = 0; i < builder->observation_count; i++) {
+		struct batch_observation *observation = &builder->observations[i];
+
+		if (observation->key && observation->known_at_ms == 0)
+			observation->known_at_ms = published_at_ms;
+	}
+	while (batch.release.sheet_count < builder->sheet_count &&
+	       batch.release.sheet_count < BATCH_SHEETS_MAX) {
+		batch.release.sheets[batch.release.sheet_count] =
+			builder->sheets[batch.release.sheet_count];
+		batch.release.sheet_count++;
+	}
+	if (final) { /* only then is it known that the rest of the periods are not there */
+		batch.release.coverage = builder->coverage;
+		batch.release.coverage_count = builder->coverage_count;
+	}
+	*ret_batch = batch;
+}
+
+void builder_batch_skip(struct batch *batch, uint64_t observations)
+{
+	size_t skip = observations < batch->observation_count ? (size_t)observations
+							      : batch->observation_count;
+
+	batch->observations += skip;
+	batch->observation_count -= skip;
+	batch->first += skip;
+}
+
+void builder_next(struct builder *builder)
+{
+	builder->first += builder->observation_count;
+	clear_batch(builder);
+}
