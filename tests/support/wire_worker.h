@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * wire_worker.h - a worker without plugin that speaks the wire by hand, well or badly: the option
+ * `behave` of its section says how. A test program whose sources are to run it calls this when it
+ * is started with --worker.
+ *
+ *   idle        READY, heartbeats, STOPPED when asked        slow       ignores STOP, ends by
+ * SIGTERM crash       says "oops" and dies before READY            hang       READY, then nothing;
+ * ignores SIGTERM config      FAULT config                                 garbage    nonsense
+ * after READY transient   FAULT transient                              early      BATCH before
+ * READY late        never READY                                  unasked    STOPPED without STOP
+ *   one         commits one batch, dies                      number     BATCH with a wrong number
+ *   name        DOCUMENT "../x"                              close      closes the link and lives
+ * on chatter     1000 lines on stderr, then idle              failname   FAILED of "../x" documents
+ * reads incoming/: "ok N" gives N rows in one batch, "bad" fails, "crash" crashes, "wait" hangs
+ */
+#pragma once
+
+int wire_worker_main(void);
