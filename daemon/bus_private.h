@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * bus_private.h - what the bus*.c files share: the bus object and the doors between its parts. Only
+ * bus*.c.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <dbus/dbus.h>
+
+#include "bus.h"
+#include "bus_loop.h"
+#include "bus_object.h"
+
+#define BUS_GROUP "straitd"
+#define BUS_CALL_TIMEOUT_MS                                                                        \
+	10000 /* of each blocking call at start, and of each question to the bus later */
+#define BUS_SPARE_BYTES (16u << 10)
+
+#define BUS_IFACE_MANAGER BUS_NAME ".Manager"
+#define BUS_IFACE_FIGURE  BUS_NAME ".Figure"
+#define BUS_IFACE_SOURCE  BUS_NAME ".Source"
+#define BUS_IFACE_JOB	  BUS_NAME ".Job"
+
+struct event;
+struct bus_changes;
+struct bus_access;
+struct bus_series;
+
+struct bus {
+	struct event_base *base;
+	struct ledger *ledger;
+	struct sources *sources;
+	const struct bus_requests *requests;
+	void *context;
+
+	DBusConnection *connection;
+	struct bus_loop *loop;
+	struct bus_changes *changes;
+	struct bus_access *access;
+	struct bus_series *series;
+
+	bool filtering; /* calls reach us */
+	bool ready;	/* the property; once true it stays so */
+	void *spare;	/* given up when memory runs out, so that the error can still be said */
+	struct event *lost;
+	char lost_why[FAULT_TEXT_MAX];
+
+	uint64_t dropped; /* 0, or 1 + signals not sent since the queue went over the cap */
+};
+
+/* ── bus.c ─────────────────────────────────────────────────────────────────────────────────── */
+
+/* The daemon is told from the loop, not from within whatever found it out. The first reason stands.
+ */
+void bus_lost(struct bus *bus, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* bus_open with another deadline for each blocking call; for tests. */
+int bus_open_within(struct event_base *base, const char *address, int timeout_ms,
+		    struct ledger *ledger, struct sources *sources,
+		    const struct bus_requests *requests, void *context, struct bus **ret_bus,
+		    struct fault *fault);
+
+/* ── bus_signal.c ──────────────────────────────────────────────────────────────────────────── */
+
+/* Signals are dropped while more than this waits to be written: the bus has stopped reading from
+   us, most likely because one subscriber does not read (dbus-daemon stops at 127 MiB of a sender's
+   undelivered messages). Subscribers see the gap in the sequence and close it with ChangesSince. */
+#define BUS_OUTGOING_MAX    (16L << 20)
+#define BUS_OUTGOING_RESUME (BUS_OUTGOING_MAX / 2)
+
+/* false: over the cap (until the queue is below BUS_OUTGOING_RESUME again). Says so in the log,
+ * once each way. */
+bool bus_may_signal(struct bus *bus);
+/* Takes the signal and sends it; false when it did not go out: over the cap, or NULL or badly built
+ * for want of memory. */
+bool bus_send_signal(struct bus *bus, DBusMessage *signal, bool built);
+void bus_signal_source(struct bus *bus, const struct source_info *info);
+void bus_signal_figures(struct bus *bus, const struct commit_report *report);
+void bus_signal_finished(struct bus *bus, const struct job_info *info);
+/* Replies too: hands the message to libdbus; false when out of memory. Does not take the reference.
+ */
+bool bus_send(struct bus *bus, DBusMessage *message);
+
+/* ── bus_changes.c ─────────────────────────────────────────────────────────────────────────── */
+
+struct bus_changes *bus_changes_new(struct bus *bus);
+struct bus_changes *bus_changes_free(struct bus_changes *changes);
+/* Objects of this kind may have come, gone or changed: they are compared with what was last told,
+   at the end of this turn of the loop, or (soon false) within BUS_CHANGES_DELAY_MS, which keeps
+   mere counters from flooding the bus. */
+void bus_changes_mark(struct bus_changes *changes, enum bus_kind_id kind, bool soon);
+/* Compares now. quiet: takes note without telling; for the start. */
+void bus_changes_sweep(struct bus_changes *changes, enum bus_kind_id kind, bool quiet);
+#define BUS_CHANGES_DELAY_MS 100
+
+/* ── bus_access.c ──────────────────────────────────────────────────────────────────────────── */
+
+#define BUS_ACCESS_PENDING_MAX 64u /* callers being looked up at a time; more → Busy */
+
+struct bus_access *bus_access_new(struct bus *bus);
+struct bus_access *bus_access_free(struct bus_access *access);
+/* Asks the bus who the caller is and calls bus_object_resume() with the verdict, from a later turn
+ * or at once. */
+void bus_access_check(struct bus_access *access, DBusMessage *message,
+		      const struct bus_method *method);
+
+/* ── bus_series.c ──────────────────────────────────────────────────────────────────────────── */
+
+#define BUS_SERIES_POINTS_MAX	 100000u  /* in a reply */
+#define BUS_SERIES_FD_POINTS_MAX 1000000u /* in a memfd */
+
+struct bus_series *bus_series_new(void);
+struct bus_series *bus_series_free(struct bus_series *series);
+/* A commit may have touched any series: nothing kept is handed out again. */
+void bus_series_forget(struct bus_series *series);
+int bus_series_get(struct bus_call *call, struct fault *fault);
+int bus_series_get_fd(struct bus_call *call, struct fault *fault);
+
+/* ── bus_explain.c ─────────────────────────────────────────────────────────────────────────── */
+
+int bus_explain(struct bus_call *call, struct fault *fault);
+int bus_explain_items(struct bus_call *call, struct fault *fault);
+int bus_get_release(struct bus_call *call, struct fault *fault);
+int bus_open_original(struct bus_call *call, struct fault *fault);

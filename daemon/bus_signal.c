@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * bus_signal.c - owns what we send unasked, and the cap on it. Main only. Invariant: a signal is
+ * sent after the commit or the change that it tells of, and never when the queue is over the cap.
+ * Must never wait for the queue to drain.
+ */
+#include <stdio.h>
+
+#include "bus_private.h"
+#include "log.h"
+#include "period.h"
+
+bool bus_send(struct bus *bus, DBusMessage *message)
+{
+	return dbus_connection_send(bus->connection, message, NULL);
+}
+
+bool bus_may_signal(struct bus *bus)
+{
+	long waiting = dbus_connection_get_outgoing_size(bus->connection);
+
+	if (bus->dropped) {
+		if (waiting > BUS_OUTGOING_RESUME)
+			return false;
+		log_bus(LOG_NOTICE,
+			"the message bus reads again; signals go out again after %llu were not "
+			"sent",
+			(unsigned long long)(bus->dropped - 1));
+		bus->dropped = 0;
+		return true;
+	}
+	if (waiting <= BUS_OUTGOING_MAX)
+		return true;
+	bus->dropped = 1; /* one more than there were: 0 means not over the cap */
+	log_bus(LOG_WARNING,
+		"the message bus has not read %ld bytes of what straitd sent, most likely because "
+		"a "
+		"subscriber does not read; sending no signals until it does (find it with 'busctl "
+		"list' and the "
+		"bus's log; clients that missed signals catch up with ChangesSince)",
+		waiting);
+	return false;
+}
+
+bool bus_send_signal(struct bus *bus, DBusMessage *signal, bool built)
+{
+	bool sent = false;
+
+	if (!signal)
+		return false;
+	if (built && !bus_may_signal(bus))
+		bus->dropped++;
+	else if (built)
+		sent = bus_send(bus, signal);
+	dbus_message_unref(signal);
+	return sent;
+}
+
+static DBusMessage *signal_new(const char *path, const char *interface, const char *name,
+			       struct bus_writer *ret_writer)
+{
+	DBusMessage *signal = dbus_message_new_signal(path, interface, name);
+
+	if (signal)
+		bus_writer_init(ret_writer, signal);
+	else
+		log_bus(LOG_WARNING,
+			"no memory for the signal %s, ignoring; clients catch up with ChangesSince",
+			name);
+	return signal;
+}
+
+void bus_signal_figures(struct bus *bus, const struct commit_report *report)
+{
+	struct bus_writer writer;
+	DBusMessage *signal = signal_new(BUS_ROOT, BUS_IFACE_MANAGER, "FiguresChanged", &writer);
+
+	if (!signal)
+		return;
+	bus_put_u64(&writer, report->sequence);
+	bus_put_text(&writer, report->source);
+	bus_put_word(&writer, cause_word(report->cause));
+	bus_put_array(&writer, "(sdds)");
+	for (size_t i = 0; i < report->row_count; i++) {
+		const struct figure_change *row = &report->rows[i];
+
+		bus_put_struct(&writer);
+		bus_put_text(&writer, row->figure);
+		bus_put_double(&writer, row->old_value);
+		bus_put_double(&writer, row->new_value);
+		bus_put_word(&writer, status_word(row->status));
+		bus_put_end(&writer);
+	}
+	bus_put_end(&writer);
+	/* not sent = dropped or no memory: the gap in the sequence tells subscribers */
+	(void)bus_send_signal(bus, signal, bus_writer_done(&writer));
+}
+
+void bus_signal_source(struct bus *bus, const struct source_info *info)
+{
+	struct bus_writer writer;
+	DBusMessage *signal = signal_new(BUS_ROOT, BUS_IFACE_MANAGER, "SourceChanged", &writer);
+
+	if (!signal)
+		return;
+	bus_put_text(&writer, info->name);
+	bus_put_word(&writer, source_state_word(info->state));
+	bus_put_text(&writer, info->reason);
+	/* not sent = dropped or no memory: the property State is still true */
+	(void)bus_send_signal(bus, signal, bus_writer_done(&writer));
+}
+
+void bus_signal_finished(struct bus *bus, const struct job_info *info)
+{
+	struct bus_writer writer;
+	char path[BUS_PATH_MAX];
+	DBusMessage *signal;
+
+	(void)snprintf(path, sizeof(path), BUS_ROOT "/%s/%u", bus_kinds[BUS_KIND_JOB].folder,
+		       (unsigned int)info->id);
+	signal = signal_new(path, BUS_IFACE_JOB, "Finished", &writer);
+	if (!signal)
+		return;
+	bus_put_word(&writer, job_state_word(info->state));
+	bus_put_text(&writer, info->error);
+	/* not sent = dropped or no memory: the property State is still true */
+	(void)bus_send_signal(bus, signal, bus_writer_done(&writer));
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * private_bus.h - a dbus-daemon of a test's own, with its configuration and socket in a temporary
+ * directory. It dies with the process that started it. Knows nothing of libdbus, so every test can
+ * use it.
+ */
+#pragma once
+
+#include <sys/types.h>
+
+struct private_bus {
+	pid_t pid;	    /* 0 = not running */
+	char directory[64]; /* removed by private_bus_stop */
+	char address[256];  /* for --bus, $DBUS_SESSION_BUS_ADDRESS … */
+};
+
+/* Starts a bus on which everybody may do everything. policy: NULL, or the path of a policy file
+   (conf/dbus/…conf); then the bus is of type system and denies by default what the policy does not
+   allow. Fails the running Check test when dbus-daemon is missing or does not start within 10 s. */
+void private_bus_start(struct private_bus *bus, const char *policy);
+/* Ends it and waits for it. Accepts one that was never started (all zero) or is stopped. */
+void private_bus_stop(struct private_bus *bus);
