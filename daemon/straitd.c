@@ -1,0 +1,511 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * straitd.c - the daemon object: owns event base, configuration, ledger, sources and bus; start,
+ * reload and stop order.
+ *
+ * Main process only. It joins the parts that do not know each other: a commit of the ledger becomes
+ * a signal on the bus. Nothing here blocks once the loop runs. Never parses anything.
+ */
+#include "straitd.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "bus.h"
+#include "clock.h"
+#include "config.h"
+#include "ledger.h"
+#include "log.h"
+#include "notify.h"
+#include "originals.h"
+#include "sources.h"
+
+#define EXPIRE_SECONDS (6 * 60 * 60) /* how often old changes and rejects are forgotten */
+
+enum { SIGNAL_HUP, SIGNAL_TERM, SIGNAL_INT, SIGNAL_USR1, SIGNAL_COUNT };
+
+struct straitd {
+	const struct options *options;
+	struct event_base *base;
+	struct event *signals[SIGNAL_COUNT];
+	struct event *watchdog, *expire;
+	struct config *config;
+	struct ledger *ledger;
+	struct sources *sources;
+	struct originals *originals;
+	struct bus *bus;
+	bool stopping;
+	int exit_code;
+};
+
+/* ── what the parts tell each other ────────────────────────────────────────────────────────── */
+
+static void update_status(struct straitd *straitd)
+{
+	size_t stale = 0, figures = ledger_figure_count(straitd->ledger);
+
+	for (size_t i = 0; i < figures; i++)
+		stale += ledger_figure_at(straitd->ledger, i)->stale;
+	notify_status("%zu figures, %zu sources, %zu stale", figures,
+		      sources_count(straitd->sources), stale);
+}
+
+static void on_committed(void *context, const struct commit_report *report)
+{
+	struct straitd *straitd = context;
+
+	if (!report->sequence)
+		return;
+	if (straitd->bus)
+		bus_figures_changed(straitd->bus, report);
+	update_status(straitd);
+}
+
+static void on_source_added(void *context, const char *name)
+{
+	struct straitd *straitd = context;
+
+	if (straitd->bus)
+		bus_source_added(straitd->bus, name);
+}
+
+static void on_source_changed(void *context, const char *name, bool state_changed)
+{
+	struct straitd *straitd = context;
+
+	if (straitd->bus)
+		bus_source_changed(straitd->bus, name, state_changed);
+}
+
+static void on_source_removed(void *context, const char *name)
+{
+	struct straitd *straitd = context;
+
+	if (straitd->bus)
+		bus_source_removed(straitd->bus, name);
+}
+
+static void on_job_added(void *context, uint32_t id)
+{
+	struct straitd *straitd = context;
+
+	if (straitd->bus)
+		bus_job_added(straitd->bus, id);
+}
+
+static void on_job_changed(void *context, uint32_t id, bool finished)
+{
+	struct straitd *straitd = context;
+
+	if (straitd->bus)
+		bus_job_changed(straitd->bus, id, finished);
+}
+
+static void on_job_removed(void *context, uint32_t id)
+{
+	struct straitd *straitd = context;
+
+	if (straitd->bus)
+		bus_job_removed(straitd->bus, id);
+}
+
+static void on_document_done(void *context, const char *path, const uint8_t sha256[SHA256_BYTES])
+{
+	struct straitd *straitd = context;
+
+	originals_keep(straitd->originals, path, sha256);
+}
+
+static int open_original(void *context, const uint8_t sha256[SHA256_BYTES], int *ret_fd,
+			 struct fault *fault)
+{
+	const struct straitd *straitd = context;
+
+	return originals_open(straitd->originals, sha256, ret_fd, fault);
+}
+
+static bool has_original(void *context, const uint8_t sha256[SHA256_BYTES])
+{
+	const struct straitd *straitd = context;
+
+	return originals_has(straitd->originals, sha256);
+}
+
+static const struct sources_events sources_events = {
+	.committed = on_committed,
+	.source_added = on_source_added,
+	.source_changed = on_source_changed,
+	.source_removed = on_source_removed,
+	.job_added = on_job_added,
+	.job_changed = on_job_changed,
+	.job_removed = on_job_removed,
+	.document_done = on_document_done,
+};
+
+/* ── configuration ─────────────────────────────────────────────────────────────────────────── */
+
+static int load_config(const struct options *options, struct config **ret_config,
+		       struct config_errors *errors)
+{
+	return config_load(options->config_dir, VENDORDIR, options->spool_dir, ret_config, errors);
+}
+
+static void print_errors(const struct config_errors *errors)
+{
+	for (size_t i = 0; i < errors->count; i++) {
+		const struct config_error *error = &errors->items[i];
+
+		if (error->line)
+			(void)fprintf(stderr, "%s:%u: %s\n", error->file, error->line, error->text);
+		else
+			(void)fprintf(stderr, "%s: %s\n", error->file, error->text);
+	}
+}
+
+static void log_errors(const struct config_errors *errors)
+{
+	for (size_t i = 0; i < errors->count; i++)
+		log_config(LOG_ERR, "%s:%u: %s", errors->items[i].file, errors->items[i].line,
+			   errors->items[i].text);
+}
+
+static int apply_figures(struct straitd *straitd, const struct config *config, struct fault *fault)
+{
+	struct figure_section *sections = calloc(config->figure_count + 1, sizeof(*sections));
+	struct commit_report report;
+	int result;
+
+	if (!sections)
+		return fault_set(fault, FAULT_MEMORY, "out of memory");
+	for (size_t i = 0; i < config->figure_count; i++)
+		sections[i] = (struct figure_section){ .name = config->figures[i].name,
+						       .formula = config->figures[i].formula,
+						       .window = config->figures[i].window,
+						       .unit = config->figures[i].unit,
+						       .title = config->figures[i].title };
+	result =
+		ledger_set_figures(straitd->ledger, sections, config->figure_count, &report, fault);
+	free(sections);
+	if (result == 0)
+		on_committed(straitd, &report);
+	return result;
+}
+
+static int apply_config(struct straitd *straitd, struct config *config, struct fault *fault)
+{
+	if (config->log_level && !getenv("STRAITD_LOG"))
+		log_set_level(log_level_parse(config->log_level));
+	if (apply_figures(straitd, config, fault) < 0 ||
+	    sources_apply(straitd->sources, config, fault) < 0)
+		return -1;
+	originals_limit(straitd->originals, config->keep_originals_bytes,
+			config->keep_originals_age_ms);
+	config_free(straitd->config);
+	straitd->config = config;
+	if (!config->source_count)
+		log_config(
+			LOG_NOTICE,
+			"no sources are configured; put a file with a [source NAME] section into '%s/conf.d' and run `straitctl reload` (see straitd.conf)",
+			straitd->options->config_dir);
+	return 0;
+}
+
+/* First error into the fault, all into the log. */
+static int reload(void *context, struct fault *fault)
+{
+	struct straitd *straitd = context;
+	struct config_errors errors = { 0 };
+	struct config *config = NULL;
+	int result = -1;
+
+	if (straitd->stopping)
+		return fault_set(fault, FAULT_NOT_READY, "straitd is stopping");
+	notify_reloading();
+	if (load_config(straitd->options, &config, &errors) < 0) {
+		log_errors(&errors);
+		(void)fault_set(
+			fault, FAULT_BAD_ARGUMENT,
+			"%zu errors, nothing was changed; the first: %s:%u: %s (`straitd --check-config` shows all)",
+			errors.count, errors.count ? errors.items[0].file : "?",
+			errors.count ? errors.items[0].line : 0,
+			errors.count ? errors.items[0].text : "?");
+	} else if (apply_config(straitd, config, fault) < 0) {
+		config_free(config);
+		log_config(LOG_ERR, "reload failed: %s", fault->text);
+	} else {
+		log_config(LOG_NOTICE, "reloaded: %zu sources, %zu files read",
+			   config->source_count, config->file_count);
+		result = 0;
+	}
+	config_errors_done(&errors);
+	notify_ready(result == 0 ? "reloaded" : "reload failed; going on as before");
+	return result;
+}
+
+/* ── signals and timers ────────────────────────────────────────────────────────────────────── */
+
+static void stopped(void *context)
+{
+	struct straitd *straitd = context;
+
+	(void)event_base_loopbreak(straitd->base); /* fails only without a base */
+}
+
+static void stop(struct straitd *straitd, int exit_code)
+{
+	if (straitd->stopping)
+		return;
+	straitd->stopping = true;
+	straitd->exit_code = exit_code;
+	notify_stopping("stopping the workers");
+	sources_stop(straitd->sources, stopped, straitd);
+}
+
+static void on_bus_lost(void *context, const char *why)
+{
+	struct straitd *straitd = context;
+
+	log_bus(LOG_ERR,
+		"%s; finishing the running commits and ending, so that the service manager starts straitd again",
+		why);
+	stop(straitd, 1);
+}
+
+static void on_term(evutil_socket_t number, short what, void *context)
+{
+	(void)what; /* a signal event has one kind */
+	log_main(LOG_INFO, "stopping on signal %d", (int)number);
+	stop(context, 0);
+}
+
+static void on_hup(evutil_socket_t number, short what, void *context)
+{
+	struct fault fault;
+
+	(void)number;
+	(void)what;
+	(void)reload(context, &fault); /* the log has the result */
+}
+
+static void on_usr1(evutil_socket_t number, short what, void *context)
+{
+	struct straitd *straitd = context;
+	struct source_info info;
+
+	(void)number;
+	(void)what;
+	log_main(LOG_NOTICE, "state: sequence %llu, %zu figures, %zu sources",
+		 (unsigned long long)ledger_sequence(straitd->ledger),
+		 ledger_figure_count(straitd->ledger), sources_count(straitd->sources));
+	for (size_t i = 0; i < sources_count(straitd->sources); i++) {
+		if (sources_info_at(straitd->sources, i, &info) < 0)
+			continue;
+		log_source(
+			LOG_NOTICE, info.name,
+			"state: %s%s%s, worker %d, accepted %llu, rejected %llu, restarts %u, last release '%s'",
+			source_state_word(info.state), *info.reason ? ": " : "", info.reason,
+			info.worker_pid, (unsigned long long)info.accepted,
+			(unsigned long long)info.rejected, info.restarts, info.last_release);
+	}
+}
+
+static void on_watchdog(evutil_socket_t fd, short what, void *context)
+{
+	(void)fd;
+	(void)what;
+	(void)context;
+	notify_watchdog();
+}
+
+static void expire(struct straitd *straitd)
+{
+	struct fault fault;
+
+	if (ledger_expire(straitd->ledger, clock_now_ms() - straitd->config->change_retention_ms,
+			  &fault) < 0)
+		log_store(LOG_WARNING, "cannot forget old changes: %s; trying again in 6 hours",
+			  fault.text);
+	originals_expire(straitd->originals);
+}
+
+static void on_expire(evutil_socket_t fd, short what, void *context)
+{
+	(void)fd;
+	(void)what;
+	expire(context);
+}
+
+static void on_libevent_log(int severity, const char *text)
+{
+	log_main(severity >= EVENT_LOG_WARN ? LOG_WARNING : LOG_DEBUG, "libevent: %s", text);
+}
+
+static int add_events(struct straitd *straitd, struct fault *fault)
+{
+	static const struct {
+		int number;
+		event_callback_fn call;
+	} handlers[SIGNAL_COUNT] = { [SIGNAL_HUP] = { SIGHUP, on_hup },
+				     [SIGNAL_TERM] = { SIGTERM, on_term },
+				     [SIGNAL_INT] = { SIGINT, on_term },
+				     [SIGNAL_USR1] = { SIGUSR1, on_usr1 } };
+	int64_t interval_ms = notify_watchdog_interval_ms();
+	struct timeval watchdog = { interval_ms / 1000, interval_ms % 1000 * 1000 },
+		       expiry = { EXPIRE_SECONDS, 0 };
+
+	(void)signal(SIGPIPE, SIG_IGN); /* cannot fail for this signal */
+	for (size_t i = 0; i < SIGNAL_COUNT; i++) {
+		straitd->signals[i] =
+			evsignal_new(straitd->base, handlers[i].number, handlers[i].call, straitd);
+		if (!straitd->signals[i] || event_add(straitd->signals[i], NULL) < 0)
+			return fault_set(fault, FAULT_SYSTEM, "cannot watch signal %d",
+					 handlers[i].number);
+		log_main(LOG_DEBUG, "watching signal %d", handlers[i].number);
+	}
+	straitd->watchdog = event_new(straitd->base, -1, EV_PERSIST, on_watchdog, straitd);
+	straitd->expire = event_new(straitd->base, -1, EV_PERSIST, on_expire, straitd);
+	if (!straitd->watchdog || !straitd->expire || event_add(straitd->expire, &expiry) < 0 ||
+	    (interval_ms && event_add(straitd->watchdog, &watchdog) < 0))
+		return fault_set(fault, FAULT_MEMORY, "out of memory");
+	return 0;
+}
+
+/* ── life ──────────────────────────────────────────────────────────────────────────────────── */
+
+/* The last part is made when missing, and its parents; like mkdir -p with mode 0750. */
+static int make_directory(const char *path, struct fault *fault)
+{
+	char part[4096];
+
+	for (size_t i = 1; path[i - 1] && i < sizeof(part); i++) {
+		if (path[i] != '/' && path[i] != '\0')
+			continue;
+		memcpy(part, path, i);
+		part[i] = '\0';
+		if (mkdir(part, 0750) < 0 && errno != EEXIST && errno != EROFS && errno != EACCES &&
+		    errno != EPERM)
+			return fault_errno(fault, errno, "cannot make directory '%s'", part);
+	}
+	return 0; /* a directory that could not be made is told by whoever opens a file in it */
+}
+
+static int start(struct straitd *straitd, struct config *config, struct fault *fault)
+{
+	static const struct bus_requests requests = { .reload = reload,
+						      .lost = on_bus_lost,
+						      .open_original = open_original,
+						      .has_original = has_original };
+	const struct options *options = straitd->options;
+
+	if (make_directory(options->state_dir, fault) < 0 ||
+	    make_directory(options->spool_dir, fault) < 0 ||
+	    ledger_open(options->state_dir, &straitd->ledger, fault) < 0)
+		return -1;
+	straitd->originals = originals_new(straitd->base, options->state_dir);
+	if (!straitd->originals)
+		return fault_set(fault, FAULT_MEMORY, "out of memory");
+	straitd->sources = sources_new(straitd->base, straitd->ledger, options->plugin_dir,
+				       options->spool_dir, &sources_events, straitd);
+	if (!straitd->sources)
+		return fault_set(fault, FAULT_MEMORY, "out of memory");
+	if (add_events(straitd, fault) < 0)
+		return -1;
+	/* Figures first, then the bus with everything that is known, then the workers that may take
+	 * their time. */
+	if (apply_config(straitd, config, fault) < 0)
+		return -1;
+	return bus_open(straitd->base, options->bus, straitd->ledger, straitd->sources, &requests,
+			straitd, &straitd->bus, fault);
+}
+
+static void straitd_done(struct straitd *straitd)
+{
+	bus_free(straitd->bus);
+	sources_free(straitd->sources);
+	originals_free(straitd->originals);
+	ledger_free(straitd->ledger);
+	config_free(straitd->config);
+	for (size_t i = 0; i < SIGNAL_COUNT; i++)
+		if (straitd->signals[i])
+			event_free(straitd->signals[i]);
+	if (straitd->watchdog)
+		event_free(straitd->watchdog);
+	if (straitd->expire)
+		event_free(straitd->expire);
+	if (straitd->base)
+		event_base_free(straitd->base);
+	libevent_global_shutdown();
+}
+
+int straitd_main(const struct options *options)
+{
+	struct straitd straitd = { .options = options, .base = event_base_new() };
+	struct config_errors errors = { 0 };
+	struct config *config = NULL;
+	struct fault fault = { .kind = FAULT_NONE };
+
+	event_set_log_callback(on_libevent_log);
+	if (load_config(options, &config, &errors) < 0) {
+		log_errors(&errors);
+		config_errors_done(&errors);
+		straitd_done(&straitd);
+		return EXIT_CONFIG;
+	}
+	if (!straitd.base || start(&straitd, config, &fault) < 0) {
+		log_main(LOG_ERR, "cannot start: %s", straitd.base ? fault.text : "no event loop");
+		if (straitd.config != config)
+			config_free(config);
+		straitd_done(&straitd);
+		return fault.kind == FAULT_CONFIG ? EXIT_CONFIG : 1;
+	}
+	expire(&straitd);
+	log_main(LOG_INFO, "straitd %s: %zu sources, %zu figures, at sequence %llu, on bus '%s'",
+		 STRAITD_VERSION, sources_count(straitd.sources),
+		 ledger_figure_count(straitd.ledger),
+		 (unsigned long long)ledger_sequence(straitd.ledger), options->bus);
+	notify_ready("ready");
+	update_status(&straitd);
+	(void)event_base_dispatch(straitd.base); /* ends by loopbreak */
+	log_main(LOG_INFO, "stopped at sequence %llu",
+		 (unsigned long long)ledger_sequence(straitd.ledger));
+	straitd_done(&straitd);
+	return straitd.exit_code;
+}
+
+int straitd_check_config(const struct options *options)
+{
+	struct config_errors errors = { 0 };
+	struct config *config = NULL;
+	int exit_code = EXIT_CONFIG;
+
+	if (load_config(options, &config, &errors) == 0 &&
+	    sources_check(config, options->plugin_dir, &errors) == 0) {
+		(void)printf("configuration is good: %zu sources, %zu figures, %zu files\n",
+			     config->source_count, config->figure_count, config->file_count);
+		exit_code = 0;
+	}
+	print_errors(&errors);
+	config_errors_done(&errors);
+	config_free(config);
+	return exit_code;
+}
+
+int straitd_print_config(const struct options *options)
+{
+	struct config_errors errors = { 0 };
+	struct config *config = NULL;
+
+	if (load_config(options, &config, &errors) < 0) {
+		print_errors(&errors);
+		config_errors_done(&errors);
+		return EXIT_CONFIG;
+	}
+	config_print(config, stdout);
+	config_free(config);
+	return 0;
+}

@@ -1,0 +1,1 @@
+boat_sightings_pkgs := jansson

@@ -1,0 +1,1 @@
+platform_response_pkgs := jansson
