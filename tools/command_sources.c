@@ -1,0 +1,365 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * command_sources.c - straitctl sources, status, rejects, reload and retry.
+ *
+ * Process: straitctl. Invariant: reload and retry report what the daemon said, not what was asked
+ * for.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "command.h"
+#include "figures.h"
+#include "output.h"
+
+struct shown_source {
+	const char *name, *plugin, *plugin_version, *state, *reason, *freshness, *last_release,
+		*last_fault;
+	dbus_int64_t last_read_ms;
+	dbus_uint64_t accepted, rejected;
+	dbus_uint32_t restarts;
+	double progress;
+};
+
+static void source_read(DBusMessageIter *properties, struct shown_source *ret_source)
+{
+	struct shown_source source = {
+		.name = "",
+		.plugin = "",
+		.plugin_version = "",
+		.state = "",
+		.reason = "",
+		.freshness = "",
+		.last_release = "",
+		.last_fault = "",
+		.progress = 1,
+	};
+	const struct property_slot slots[] = {
+		{ "Name", DBUS_TYPE_STRING, &source.name },
+		{ "Plugin", DBUS_TYPE_STRING, &source.plugin },
+		{ "PluginVersion", DBUS_TYPE_STRING, &source.plugin_version },
+		{ "State", DBUS_TYPE_STRING, &source.state },
+		{ "Reason", DBUS_TYPE_STRING, &source.reason },
+		{ "Freshness", DBUS_TYPE_STRING, &source.freshness },
+		{ "LastRelease", DBUS_TYPE_STRING, &source.last_release },
+		{ "LastFault", DBUS_TYPE_STRING, &source.last_fault },
+		{ "LastRead", DBUS_TYPE_INT64, &source.last_read_ms },
+		{ "Accepted", DBUS_TYPE_UINT64, &source.accepted },
+		{ "Rejected", DBUS_TYPE_UINT64, &source.rejected },
+		{ "Restarts", DBUS_TYPE_UINT32, &source.restarts },
+		{ "Progress", DBUS_TYPE_DOUBLE, &source.progress },
+	};
+
+	(void)properties_read(properties, slots, sizeof(slots) / sizeof(slots[0]));
+	*ret_source = source;
+}
+
+static int compare_sources(const void *a, const void *b)
+{
+	return strcmp(((const struct shown_source *)a)->name,
+		      ((const struct shown_source *)b)->name);
+}
+
+/* The sources sorted by name, freed by the caller; their strings stay in the objects. */
+static enum exit_code read_sources(struct client *client, struct objects *ret_objects,
+				   struct shown_source **ret_sources)
+{
+	enum exit_code code = objects_read(client, DAEMON_SOURCE, ret_objects);
+	struct shown_source *sources;
+
+	if (code != EXIT_GOOD)
+		return code;
+	sources = calloc(ret_objects->count + 1, sizeof(*sources));
+	if (sources == NULL) {
+		fputs("straitctl: out of memory\n", stderr);
+		objects_done(ret_objects);
+		return EXIT_FAILED;
+	}
+	for (size_t i = 0; i < ret_objects->count; i++)
+		source_read(&ret_objects->properties[i], &sources[i]);
+	qsort(sources, ret_objects->count, sizeof(*sources), compare_sources);
+	*ret_sources = sources;
+	return EXIT_GOOD;
+}
+
+static enum tint tint_of_state(const char *state)
+{
+	if (strcmp(state, "idle") == 0 || strcmp(state, "reading") == 0)
+		return TINT_GOOD;
+	if (strcmp(state, "quarantined") == 0 || strcmp(state, "misconfigured") == 0)
+		return TINT_BAD;
+	return TINT_WARN;
+}
+
+static json_t *source_json(const struct shown_source *source)
+{
+	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:I, s:I, s:I, s:s, s:o}",
+			 "name", source->name, "plugin", source->plugin, "plugin_version",
+			 source->plugin_version, "state", source->state, "reason", source->reason,
+			 "freshness", source->freshness, "last_release", source->last_release,
+			 "last_read", time_json(source->last_read_ms), "accepted",
+			 (json_int_t)source->accepted, "rejected", (json_int_t)source->rejected,
+			 "restarts", (json_int_t)source->restarts, "last_fault", source->last_fault,
+			 "progress", number_json(source->progress));
+}
+
+static void print_sources(const struct shown_source *sources, size_t count)
+{
+	static const struct table_column columns[] = {
+		{ "SOURCE", false },	 { "PLUGIN", false },	 { "STATE", false },
+		{ "FRESHNESS", false },	 { "ACCEPTED", true },	 { "REJECTED", true },
+		{ "RESTARTS", true },	 { "LAST READ", false }, { "LAST RELEASE", false },
+		{ "LAST FAULT", false },
+	};
+	struct table *table = table_new(columns, sizeof(columns) / sizeof(columns[0]));
+
+	for (size_t i = 0; i < count; i++) {
+		const struct shown_source *source = &sources[i];
+		char number[NUMBER_TEXT_MAX], time[TIME_TEXT_MAX];
+
+		table_row(table);
+		table_cell(table, source->name, TINT_NONE);
+		table_cell(table, source->plugin, TINT_NONE);
+		table_cell(table, source->state, tint_of_state(source->state));
+		table_cell(table, source->freshness,
+			   strcmp(source->freshness, "fresh") == 0 ? TINT_NONE : TINT_WARN);
+		table_cell(table, number_text((double)source->accepted, number), TINT_NONE);
+		table_cell(table, number_text((double)source->rejected, number),
+			   source->rejected > 0 ? TINT_WARN : TINT_NONE);
+		table_cell(table, number_text(source->restarts, number), TINT_NONE);
+		table_cell(table, time_text(source->last_read_ms, time), TINT_NONE);
+		table_cell(table, source->last_release, TINT_NONE);
+		table_cell(table, source->last_fault, TINT_NONE);
+	}
+	table_print(table);
+}
+
+enum exit_code command_sources(struct arguments *arguments)
+{
+	struct objects objects;
+	struct shown_source *sources;
+	enum exit_code code = read_sources(&arguments->client, &objects, &sources);
+
+	if (code != EXIT_GOOD)
+		return code;
+	if (arguments->json) {
+		for (size_t i = 0; i < objects.count; i++)
+			json_line(source_json(&sources[i]));
+	} else {
+		print_sources(sources, objects.count);
+		if (objects.count == 0)
+			fputs("straitctl: no source is configured; put a [source NAME] section "
+			      "into conf.d and "
+			      "'straitctl reload'\n",
+			      stderr);
+	}
+	free(sources);
+	objects_done(&objects);
+	return EXIT_GOOD;
+}
+
+struct daemon_state {
+	DBusMessage *reply; /* keeps the version */
+	const char *version;
+	dbus_uint64_t sequence;
+	dbus_bool_t ready;
+};
+
+static enum exit_code read_daemon_state(struct client *client, struct daemon_state *ret_state)
+{
+	struct daemon_state state = { .version = "?" };
+	const struct property_slot slots[] = {
+		{ "Version", DBUS_TYPE_STRING, &state.version },
+		{ "Sequence", DBUS_TYPE_UINT64, &state.sequence },
+		{ "Ready", DBUS_TYPE_BOOLEAN, &state.ready },
+	};
+	DBusMessageIter iterator;
+	enum exit_code code = client_call(client, client_new_get_all(DAEMON_ROOT, DAEMON_MANAGER),
+					  "a{sv}", &state.reply);
+
+	if (code != EXIT_GOOD)
+		return code;
+	(void)dbus_message_iter_init(state.reply, &iterator);
+	(void)properties_read(&iterator, slots, sizeof(slots) / sizeof(slots[0]));
+	*ret_state = state;
+	return EXIT_GOOD;
+}
+
+static void print_status_json(const struct daemon_state *state, const struct shown_source *sources,
+			      size_t source_count, size_t figure_count, size_t stale_count)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < source_count; i++)
+		(void)json_array_append_new(
+			list, source_json(&sources[i])); /* json_line sees the gap as NULL */
+	json_line(json_pack("{s:s, s:b, s:I, s:I, s:I, s:o}", "version", state->version, "ready",
+			    (int)state->ready, "sequence", (json_int_t)state->sequence, "figures",
+			    (json_int_t)figure_count, "stale", (json_int_t)stale_count, "sources",
+			    list));
+}
+
+static void print_status(const struct daemon_state *state, const struct shown_source *sources,
+			 size_t source_count, size_t figure_count, size_t stale_count)
+{
+	printf("%zu figure%s, %zu source%s, %zu stale\n", figure_count,
+	       figure_count == 1 ? "" : "s", source_count, source_count == 1 ? "" : "s",
+	       stale_count);
+	printf("straitd %s, %s, sequence %llu\n", state->version,
+	       state->ready ? "ready" : "not ready", (unsigned long long)state->sequence);
+	for (size_t i = 0; i < source_count; i++) {
+		const char *why =
+			sources[i].reason[0] != '\0' ? sources[i].reason : sources[i].last_fault;
+		enum tint tint = tint_of_state(sources[i].state);
+
+		printf("  %s: %s%s%s, %s%s%s\n", sources[i].name, tint_begin(tint),
+		       sources[i].state, tint_end(), sources[i].freshness,
+		       why[0] != '\0' ? ": " : "", why);
+	}
+}
+
+enum exit_code command_status(struct arguments *arguments)
+{
+	struct daemon_state state = { 0 };
+	struct figure_set figures = { 0 };
+	struct objects objects = { 0 };
+	struct shown_source *sources = NULL;
+	size_t stale = 0;
+	enum exit_code code = read_daemon_state(&arguments->client, &state);
+
+	if (code == EXIT_GOOD)
+		code = figure_set_read(&arguments->client, &figures);
+	if (code == EXIT_GOOD)
+		code = read_sources(&arguments->client, &objects, &sources);
+	if (code == EXIT_GOOD) {
+		for (size_t i = 0; i < figures.count; i++)
+			stale += figures.items[i].stale;
+		if (arguments->json)
+			print_status_json(&state, sources, objects.count, figures.count, stale);
+		else
+			print_status(&state, sources, objects.count, figures.count, stale);
+	}
+	free(sources);
+	objects_done(&objects);
+	figure_set_done(&figures);
+	if (state.reply != NULL)
+		dbus_message_unref(state.reply);
+	return code;
+}
+
+static void print_reject(const struct arguments *arguments, struct table *table,
+			 DBusMessageIter *fields)
+{
+	const char *text[5] = { "", "", "", "", "" };
+	dbus_int64_t when = 0;
+	char time[TIME_TEXT_MAX];
+
+	(void)message_read(fields, "sssssx", &text[0], &text[1], &text[2], &text[3], &text[4],
+			   &when);
+	if (arguments->json) {
+		json_line(json_pack("{s:s, s:s, s:s, s:s, s:s, s:o}", "source", text[0], "release",
+				    text[1], "place", text[2], "reason", text[3], "extract",
+				    text[4], "time", time_json(when)));
+		return;
+	}
+	table_row(table);
+	table_cell(table, time_text(when, time), TINT_NONE);
+	for (int i = 0; i < 5; i++)
+		table_cell(table, text[i], i == 4 ? TINT_DIM : TINT_NONE);
+}
+
+/* No rejects: of a source without any, or of no source at all? Rejects of a removed source stay in
+   the store, so the daemon answers for every name. */
+static enum exit_code check_source(struct client *client, const char *name)
+{
+	struct objects objects;
+	struct shown_source *sources;
+	enum exit_code code = read_sources(client, &objects, &sources);
+	bool known = false;
+
+	if (code != EXIT_GOOD)
+		return code;
+	for (size_t i = 0; i < objects.count; i++)
+		known |= strcmp(sources[i].name, name) == 0;
+	free(sources);
+	objects_done(&objects);
+	if (known)
+		return EXIT_GOOD;
+	fprintf(stderr, "straitctl: no source '%s'; 'straitctl sources' lists them\n", name);
+	return EXIT_NO_SUCH;
+}
+
+enum exit_code command_rejects(struct arguments *arguments)
+{
+	static const struct table_column columns[] = {
+		{ "TIME", false },  { "SOURCE", false }, { "RELEASE", false },
+		{ "PLACE", false }, { "REASON", false }, { "EXTRACT", false },
+	};
+	const char *source = arguments->word_count > 0 ? arguments->words[0] : "";
+	dbus_uint32_t max = arguments->max;
+	DBusMessageIter iterator, rows, fields;
+	DBusMessage *reply;
+	struct table *table;
+	enum exit_code code =
+		client_call(&arguments->client,
+			    client_new_manager_call("ListRejects", DBUS_TYPE_STRING, &source,
+						    DBUS_TYPE_UINT32, &max, DBUS_TYPE_INVALID),
+			    "a(sssssx)", &reply);
+
+	if (code != EXIT_GOOD)
+		return code;
+	table = table_new(columns, sizeof(columns) / sizeof(columns[0]));
+	(void)dbus_message_iter_init(reply, &iterator);
+	dbus_message_iter_recurse(&iterator, &rows);
+	if (source[0] != '\0' && dbus_message_iter_get_arg_type(&rows) == DBUS_TYPE_INVALID)
+		code = check_source(&arguments->client, source);
+	for (; dbus_message_iter_get_arg_type(&rows) == DBUS_TYPE_STRUCT;
+	     (void)dbus_message_iter_next(&rows)) {
+		dbus_message_iter_recurse(&rows, &fields);
+		print_reject(arguments, table, &fields);
+	}
+	table_print(table);
+	dbus_message_unref(reply);
+	return code;
+}
+
+static enum exit_code tell_done(const struct arguments *arguments, const char *command,
+				const char *source, const char *sentence)
+{
+	if (arguments->json)
+		json_line(json_pack("{s:s, s:s*, s:b}", "command", command, "source", source,
+				    "done", 1));
+	else
+		puts(sentence);
+	return EXIT_GOOD;
+}
+
+enum exit_code command_reload(struct arguments *arguments)
+{
+	DBusError error = DBUS_ERROR_INIT;
+	DBusMessage *reply;
+
+	if (!client_try(&arguments->client, client_new_manager_call("Reload", DBUS_TYPE_INVALID),
+			RELOAD_TIMEOUT_MS, "", &reply, &error))
+		return client_complain(&arguments->client, &error);
+	dbus_message_unref(reply);
+	return tell_done(arguments, "reload", NULL, "configuration and plugins read again");
+}
+
+enum exit_code command_retry(struct arguments *arguments)
+{
+	const char *source = arguments->words[0];
+	char sentence[256];
+	DBusMessage *reply;
+	enum exit_code code = client_call(
+		&arguments->client,
+		client_new_manager_call("Retry", DBUS_TYPE_STRING, &source, DBUS_TYPE_INVALID), "",
+		&reply);
+
+	if (code != EXIT_GOOD)
+		return code;
+	dbus_message_unref(reply);
+	(void)snprintf(sentence, sizeof(sentence), "source '%.128s' is started again", source);
+	return tell_done(arguments, "retry", source, sentence);
+}
