@@ -11,12 +11,13 @@
 
 #include "model.h"
 
-#define BATCH_OBSERVATIONS_MAX 16384u
-#define BATCH_SERIES_MAX       4096u
-#define BATCH_REJECTS_MAX      256u /* kept in full; the rest are only counted */
-#define BATCH_COVERAGE_MAX     STRAIT_METRICS_MAX
-#define BATCH_SHEETS_MAX       32u
-#define CURSOR_MAX_BYTES       4096u
+#define BATCH_OBSERVATIONS_MAX	16384u
+#define BATCH_SERIES_MAX	4096u
+#define BATCH_VERSION_PARTS_MAX 32u  /* observations of one version of one record */
+#define BATCH_REJECTS_MAX	256u /* more: the last one sums up the others */
+#define BATCH_COVERAGE_MAX	STRAIT_METRICS_MAX
+#define BATCH_SHEETS_MAX	32u
+#define CURSOR_MAX_BYTES	4096u
 
 struct batch_series {
 	uint16_t metric;		       /* index into the declaration */
@@ -42,6 +43,22 @@ struct batch_reject {
 	const char *reason, *extract;
 };
 
+/* A document that cannot be read: nothing of it counts. */
+struct failed_document {
+	const char *name;
+	const uint8_t *sha256; /* NULL = it failed before it was read */
+	uint64_t size;
+	enum strait_fault class_; /* _INPUT, _DRIFTED or _RETIRED */
+	int64_t published_at_ms;  /* 0 = not known: now */
+	const char *reason;
+	bool unread; /* the worker died over it: its rejects are not known, those that are stay */
+	uint64_t rejected;
+	const struct batch_reject *rejects; /* those that no batch has carried, as far as kept */
+	size_t reject_count;
+	const char *const *sheets;
+	size_t sheet_count;
+};
+
 struct batch_coverage {
 	uint16_t metric;
 	int32_t first, last;
@@ -53,7 +70,8 @@ struct batch_release {
 	const char *url;     /* "" when not fetched */
 	uint8_t sha256[SHA256_BYTES];
 	uint64_t size;
-	uint64_t offset; /* log stretch: where it starts in the file; 0 for documents */
+	uint64_t offset; /* log stretch: its place in the log with all files before; 0 for documents
+			  */
 	int64_t published_at_ms;
 	const char *sheets[BATCH_SHEETS_MAX];
 	size_t sheet_count;

@@ -66,8 +66,19 @@ void declaration_done(struct declaration *declaration)
 		free(figure->unit);
 		free(figure->title);
 	}
+	for (size_t i = 0; i < declaration->check_count; i++) {
+		struct check_declaration *check = &declaration->checks[i];
+
+		free(check->name);
+		free(check->left);
+		free(check->right);
+		free(check->every);
+		free(check->tolerance);
+		free(check->title);
+	}
 	free(declaration->metrics);
 	free(declaration->figures);
+	free(declaration->checks);
 	free(declaration->plugin);
 	free(declaration->version);
 	free(declaration->summary);

@@ -68,13 +68,15 @@ struct commit_report {
 	size_t row_count;
 };
 
-/* A change as ChangesSince gives it. */
+/* A change as ChangesSince and ListChanges give it. */
 struct change_row {
 	uint64_t sequence;
 	int64_t time_ms;
+	char source[SOURCE_NAME_MAX]; /* of the commit */
 	enum cause cause;
 	char figure[FIGURE_NAME_MAX];
 	double old_value, new_value;
+	enum strait_status status;
 };
 
 struct series {
@@ -117,6 +119,17 @@ struct reject_row {
 	int64_t time_ms;
 };
 
+/* How far a source's content reaches and what is wrong with it; times are ms UTC, 0 = none. */
+struct source_health {
+	int64_t content_end_ms; /* end of the newest period that has a value (exclusive) */
+	int64_t content_at_ms;	/* its age counts from here: that end, or when it was published if
+				   the period was not over */
+	int64_t answered_ms;	/* newest sign that the source still answers */
+	int64_t since_ms;	/* configured since */
+	enum strait_fault trouble; /* STRAIT_FAULT_DRIFTED or _RETIRED; 0 = none */
+	char trouble_text[512];
+};
+
 /* One label filter of a query: series with this value of this key; other keys are summed over. */
 struct label {
 	const char *key, *value;
@@ -137,11 +150,17 @@ struct figure_declaration {
 	char *name, *formula, *window, *unit, *title;
 };
 
+struct check_declaration {
+	char *name, *left, *right, *every, *tolerance, *title; /* texts as in checks.h */
+};
+
 struct declaration {
 	char *plugin, *version, *summary;
 	struct metric_declaration *metrics;
 	size_t metric_count;
 	struct figure_declaration *figures;
 	size_t figure_count;
+	struct check_declaration *checks;
+	size_t check_count;
 };
 void declaration_done(struct declaration *declaration);

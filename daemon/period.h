@@ -60,6 +60,11 @@ bool time_parse(const char *text, int64_t *ret_ms);
    lines. */
 bool time_parse_data(const char *text, size_t size, int64_t *ret_ms);
 
+/* The first YYYY-MM-DD in a file's name that is not after latest_ms, taken as noon UTC: nobody said
+   when, and midnight would put it before what was published that morning, the end of the day after
+   what was published that evening. */
+bool time_of_name(const char *name, int64_t latest_ms, int64_t *ret_ms);
+
 /* Status words and SDMX CL_OBS_STATUS letters: final A, provisional P, estimated E, missing O,
  * suppressed Q. */
 const char *status_word(enum strait_status status);

@@ -10,6 +10,7 @@
  */
 #include "period.h"
 
+#include <ctype.h>
 #include <string.h>
 
 #include "digits.h"
@@ -201,4 +202,51 @@ bool time_parse(const char *text, int64_t *ret_ms)
 bool time_parse_data(const char *text, size_t size, int64_t *ret_ms)
 {
 	return parse_instant((struct digits_text){ text, text + size }, &data_rules, ret_ms);
+}
+
+/* ── dates in names ────────────────────────────────────────────────────────────────────────── */
+
+/* Reads exactly count digits; -1 if they are not there. */
+static int exact_digits(const char *text, int count)
+{
+	int value = 0;
+
+	for (int i = 0; i < count; i++) {
+		if (!isdigit((unsigned char)text[i]))
+			return -1;
+		value = value * 10 + (text[i] - '0');
+	}
+	return value;
+}
+
+/* true and the day for text that starts with YYYY-MM-DD and no further digit. */
+static bool date_at(const char *text, int32_t *ret_day)
+{
+	int year = exact_digits(text, 4), month, day;
+
+	if (year < 0 || text[4] != '-')
+		return false;
+	month = exact_digits(text + 5, 2);
+	if (month < 0 || text[7] != '-')
+		return false;
+	day = exact_digits(text + 8, 2);
+	if (day < 0 || isdigit((unsigned char)text[10]) || !strait_is_date(year, month, day) ||
+	    year < 1970)
+		return false;
+	*ret_day = strait_day(year, month, day);
+	return true;
+}
+
+bool time_of_name(const char *name, int64_t latest_ms, int64_t *ret_ms)
+{
+	int32_t day;
+
+	for (const char *at = name; *at; at++) {
+		if ((at == name || !isdigit((unsigned char)at[-1])) && date_at(at, &day) &&
+		    day * STRAIT_DAY_MS <= latest_ms) {
+			*ret_ms = day * STRAIT_DAY_MS + STRAIT_DAY_MS / 2;
+			return true;
+		}
+	}
+	return false;
 }

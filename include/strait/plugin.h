@@ -13,7 +13,7 @@
  * turns bytes into observations and nothing else. See docs/PLUGINS.md for a walk through.
  *
  * Changes of this header (MAJOR: a built plugin must be rebuilt; MINOR: something was added):
- *   1.0  2026-11-24  first release
+ *   1.0  2026-11-24  first release: options, metrics, figures, checks
  */
 #pragma once
 
@@ -118,12 +118,12 @@ struct strait_figure {
 
 /*
  * A default check: two formulas that must say the same in every period of a length (`every`: day,
- * week, month, quarter or year) that both have whole, up to a tolerance: "0", "5", or a share of the
- * greater side, "0.5 %". Published as figure check.NAME: the number of periods that differ and are
- * not explained. A [check NAME] section takes its place.
+ * week, month, quarter or year) that both have whole, up to a tolerance: "0", "5", or a share of
+ * the greater side, "0.5 %". Published as figure check.NAME: the number of periods that differ and
+ * are not explained. A [check NAME] section takes its place.
  */
 struct strait_check {
-	const char *name;	 /* "weekly_people": [a-z0-9_.]+, at most 58 bytes */
+	const char *name;	  /* "weekly_people": [a-z0-9_.]+, at most 58 bytes */
 	const char *left, *right; /* formulas, without percentile() and below() */
 	const char *every;
 	const char *tolerance;
@@ -171,7 +171,8 @@ struct strait_stretch {
 	uint32_t struct_size;
 	const char *data; /* size bytes, ends with a newline */
 	size_t size;
-	uint64_t offset;	/* of data[0] in the file */
+	uint64_t offset;	/* of data[0] in the file; places of what was read count on
+				   through all files of the log */
 	const char *first_line; /* first line of the file without its newline: the header, if it has
 				   one */
 	size_t first_line_size;
@@ -180,11 +181,12 @@ struct strait_stretch {
 /* Kinds of failure; they drive what the supervisor does next. */
 enum strait_fault {
 	STRAIT_FAULT_TRANSIENT = 1, /* may pass: back off and restart */
-	STRAIT_FAULT_CONFIG,        /* nothing to retry until a reload */
-	STRAIT_FAULT_INPUT,         /* this document is broken: it goes to failed/ with the reason */
-	STRAIT_FAULT_BUG,           /* an invariant of the plugin's own */
-	STRAIT_FAULT_DRIFTED,       /* as INPUT, because the shape changed: say what was expected and seen */
-	STRAIT_FAULT_RETIRED,       /* as INPUT, because it says that it is no longer updated */
+	STRAIT_FAULT_CONFIG,	    /* nothing to retry until a reload */
+	STRAIT_FAULT_INPUT,   /* this document is broken: it goes to failed/ with the reason */
+	STRAIT_FAULT_BUG,     /* an invariant of the plugin's own */
+	STRAIT_FAULT_DRIFTED, /* as INPUT, because the shape changed: say what was expected and seen
+			       */
+	STRAIT_FAULT_RETIRED, /* as INPUT, because it says that it is no longer updated */
 };
 
 struct strait_plugin {
