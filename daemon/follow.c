@@ -217,12 +217,13 @@ static int adopt(struct follow *follow, int fd, const struct follow_stat *stat,
 	return mark->offset > 0 ? load_first_line(follow, fault) : 0;
 }
 
+/* finished: bytes of the file before, whether they were handed over or not. */
 static int adopt_from_start(struct follow *follow, int fd, const struct follow_stat *stat,
-			    struct fault *fault)
+			    uint64_t finished, struct fault *fault)
 {
 	struct follow_mark mark;
 
-	if (follow_mark_begin(&mark, fd, stat) < 0) {
+	if (follow_mark_begin(&mark, fd, stat, follow->mark.base + finished) < 0) {
 		int error = errno;
 
 		close_fd(&fd);
@@ -268,6 +269,12 @@ static int search(struct follow *follow, struct follow_mark *mark, bool next,
 	return fd;
 }
 
+/* Place of the first byte that was not handed over. */
+static uint64_t place(const struct follow *follow)
+{
+	return follow->mark.base + follow->mark.offset;
+}
+
 /* The marked file is nowhere, or is another one now. 1: another one was begun; 0: there is none
  * yet. */
 static int replace_lost(struct follow *follow, struct fault *fault)
@@ -285,7 +292,7 @@ static int replace_lost(struct follow *follow, struct fault *fault)
 	}
 	if (fd < 0)
 		return errno == ENOENT ? 0 : open_fault(follow, errno, fault);
-	follow->events->skipped(follow->context, follow->mark.offset, 0,
+	follow->events->skipped(follow->context, place(follow), 0,
 				emptied ? "the file was emptied or written anew while nobody read "
 					  "it; what stood behind this "
 					  "place, if anything, is lost"
@@ -294,7 +301,10 @@ static int replace_lost(struct follow *follow, struct fault *fault)
 					  "read it); what stood behind this place, if anything, is "
 					  "lost: let the rotation keep files as they "
 					  "are for a day (delaycompress)");
-	return adopt_from_start(follow, fd, &stat, fault) < 0 ? -1 : 1;
+	/* Of the stretch that begins at the mark, pieces may have been committed: the new places
+	 * are past any of them. */
+	return adopt_from_start(follow, fd, &stat, gone.offset + FOLLOW_LINE_MAX, fault) < 0 ? -1
+											     : 1;
 }
 
 /* 1: a file is open; 0: there is none yet. */
@@ -315,7 +325,7 @@ static int find_file(struct follow *follow, struct fault *fault)
 	fd = follow_open(follow->dir_fd, follow->base, true, &stat);
 	if (fd < 0)
 		return errno == ENOENT ? 0 : open_fault(follow, errno, fault);
-	return adopt_from_start(follow, fd, &stat, fault) < 0 ? -1 : 1;
+	return adopt_from_start(follow, fd, &stat, 0, fault) < 0 ? -1 : 1;
 }
 
 /* The open file may have been emptied or written anew under our feet (copytruncate). */
@@ -335,12 +345,11 @@ static int check_content(struct follow *follow, struct fault *fault)
 	if (match == FOLLOW_MATCH_SAME && follow->stat.size >= known)
 		return 0;
 	if (seen > follow->mark.offset)
-		follow->events->skipped(follow->context, follow->mark.offset,
-					seen - follow->mark.offset,
+		follow->events->skipped(follow->context, place(follow), seen - follow->mark.offset,
 					"the file was emptied before this part was read");
 	fd = follow->fd;
 	follow->fd = -1;
-	return adopt_from_start(follow, fd, &follow->stat, fault);
+	return adopt_from_start(follow, fd, &follow->stat, seen > known ? seen : known, fault);
 }
 
 /* At the end of the open file: 1: reading goes on (in the next file, or once more in this); 0:
@@ -367,9 +376,9 @@ static int move_on(struct follow *follow, struct fault *fault)
 	}
 	rest = follow->passed + follow->held;
 	if (rest)
-		follow->events->skipped(follow->context, follow->mark.offset, rest,
+		follow->events->skipped(follow->context, place(follow), rest,
 					"the file was rotated away in the middle of this line");
-	return adopt_from_start(follow, fd, &stat, fault) < 0 ? -1 : 1;
+	return adopt_from_start(follow, fd, &stat, follow->mark.offset + rest, fault) < 0 ? -1 : 1;
 }
 
 /* ── lines ─────────────────────────────────────────────────────────────────────────────────── */
@@ -396,7 +405,7 @@ static void drop_handed(struct follow *follow)
 static void pass_long_line(struct follow *follow)
 {
 	const char *end = memchr(follow->buffer, '\n', follow->held);
-	uint64_t offset = follow->mark.offset, size;
+	uint64_t at = place(follow), size;
 
 	if (!end) {
 		follow->passed += follow->held;
@@ -407,7 +416,7 @@ static void pass_long_line(struct follow *follow)
 	follow->passed = 0;
 	follow->mark.offset += size;
 	drop_front(follow, (size_t)(end + 1 - follow->buffer));
-	follow->events->skipped(follow->context, offset, size, "the line is longer than 1 MiB");
+	follow->events->skipped(follow->context, at, size, "the line is longer than 1 MiB");
 }
 
 /* Hands over the complete lines that are held; false when there is none. */
@@ -429,6 +438,7 @@ static bool cut_stretch(struct follow *follow, struct follow_stretch *ret_stretc
 	*ret_stretch = (struct follow_stretch){
 		.data = follow->buffer,
 		.size = size,
+		.base = follow->mark.base,
 		.offset = follow->mark.offset,
 		.first_line = follow->first_line ? follow->first_line : "",
 		.first_line_size = follow->first_line_size,
@@ -627,6 +637,9 @@ int follow_new(struct event_base *base, const char *path, const unsigned char *p
 	if (!follow->buffer || !follow->watch_event || !follow->kick ||
 	    event_add(follow->watch_event, NULL) < 0 || event_add(follow->kick, &at_once) < 0)
 		return fault_set(fault, FAULT_MEMORY, "no memory to follow '%s'", path);
+	/* Held from now on: a rotation before the first read must not hide what is in it. A failure
+	 * is told by that read. */
+	(void)find_file(follow, NULL);
 	*ret_follow = TAKE(follow);
 	return 0;
 }

@@ -8,6 +8,9 @@
  * byte not handed over. After a rename the rest of the old file is read to its end before the new
  * one is begun; the old one is found again by identity among the directory's entries after a
  * restart. A file that got shorter, or whose fingerprint changed, is new.
+ *
+ * The log as a whole has places too: base + offset, where base counts the bytes of all files
+ * before. They only grow, through rotation and truncation.
  */
 #pragma once
 
@@ -28,7 +31,8 @@ struct follow;
 struct follow_stretch {
 	const char *data; /* complete lines */
 	size_t size;
-	uint64_t offset;
+	uint64_t base;		/* place of the file's first byte in the log as a whole */
+	uint64_t offset;	/* of data[0] in the file */
 	const char *first_line; /* of the file, without newline; "" while unknown */
 	size_t first_line_size;
 	const char *name;	/* file's base name as configured */
@@ -39,7 +43,8 @@ struct follow_events {
 	/* There may be something to read: call follow_read() when it suits. Called from the loop,
 	   at most once until follow_read() has said 0. */
 	void (*ready)(void *context);
-	void (*skipped)(void *context, uint64_t offset, uint64_t size, const char *why);
+	/* place: base + offset of the skipped part. */
+	void (*skipped)(void *context, uint64_t place, uint64_t size, const char *why);
 };
 
 /* position: FOLLOW_POSITION_BYTES from an earlier follow_position(), or NULL to start at the

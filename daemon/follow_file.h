@@ -12,11 +12,12 @@
 
 #include "fault.h"
 
-#define FOLLOW_HASH_BYTES 16u /* of SHA-256, cut */
+#define FOLLOW_HASH_BYTES 8u /* of SHA-256, cut */
 
 /* A position, decoded. inode 0: nothing was read yet. */
 struct follow_mark {
 	uint64_t device, inode;
+	uint64_t base;	  /* bytes of all files before this one */
 	uint64_t offset;  /* first byte not handed over */
 	int64_t born_ns;  /* orders files by age; see follow_look */
 	uint32_t covered; /* how many of the file's first bytes the hash is of; grows with a short
@@ -35,7 +36,7 @@ struct follow_stat {
 /* ── follow_mark.c ─────────────────────────────────────────────────────────────────────────── */
 
 void follow_mark_encode(const struct follow_mark *mark, unsigned char *ret_position);
-/* Refuses what was not written by follow_mark_encode() of this version. */
+/* Refuses what was not written by follow_mark_encode() of this version or the one before. */
 int follow_mark_decode(const unsigned char *position, struct follow_mark *ret_mark,
 		       struct fault *fault);
 
@@ -48,8 +49,9 @@ enum follow_match {
 /* Compares; when the same and the file has grown within its first FOLLOW_FINGERPRINT_BYTES, the
    mark's hash is extended. A mark that covers nothing yet matches everything. */
 enum follow_match follow_mark_match(struct follow_mark *mark, int fd);
-/* The mark of this file's beginning. Returns 0, or -1 with errno. */
-int follow_mark_begin(struct follow_mark *ret_mark, int fd, const struct follow_stat *stat);
+/* The mark of this file's beginning, at that place of the log. Returns 0, or -1 with errno. */
+int follow_mark_begin(struct follow_mark *ret_mark, int fd, const struct follow_stat *stat,
+		      uint64_t base);
 
 /* ── follow_dir.c ──────────────────────────────────────────────────────────────────────────── */
 

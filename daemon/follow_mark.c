@@ -8,7 +8,8 @@
  * maybe of another version.
  *
  * Layout, little-endian: magic u16, version u8, zero u8, covered u32, device u64, inode u64, offset
- * u64, born i64, hash 16 bytes, check 8 bytes (of SHA-256 over the 56 before).
+ * u64, born i64, hash 8 bytes, base u64, check 8 bytes (of SHA-256 over the 56 before). Version 1
+ * had a hash of 16 bytes, of which the first 8 are the same, and no base.
  */
 #include "follow_file.h"
 
@@ -21,7 +22,8 @@
 #include "follow.h"
 
 #define MARK_MAGIC	 0x4c46u /* "FL" */
-#define MARK_VERSION	 1u
+#define MARK_VERSION	 2u
+#define MARK_BASELESS	 1u
 #define MARK_CHECK_AT	 56u
 #define MARK_CHECK_BYTES 8u
 
@@ -67,6 +69,7 @@ void follow_mark_encode(const struct follow_mark *mark, unsigned char *ret_posit
 	at = put(at, 8, mark->offset);
 	at = put(at, 8, (uint64_t)mark->born_ns);
 	memcpy(at, mark->hash, FOLLOW_HASH_BYTES);
+	(void)put(at + FOLLOW_HASH_BYTES, 8, mark->base);
 	hash_bytes(ret_position, MARK_CHECK_AT, ret_position + MARK_CHECK_AT, MARK_CHECK_BYTES);
 }
 
@@ -85,7 +88,7 @@ int follow_mark_decode(const unsigned char *position, struct follow_mark *ret_ma
 				 "known what was read already; restore the store from a backup, or "
 				 "give the source a "
 				 "new name to read the log from its start");
-	if (position[2] != MARK_VERSION)
+	if (position[2] != MARK_VERSION && position[2] != MARK_BASELESS)
 		return fault_set(fault, FAULT_CONFIG,
 				 "the stored position in the log has format %u and this straitd "
 				 "knows format %u; "
@@ -97,12 +100,16 @@ int follow_mark_decode(const unsigned char *position, struct follow_mark *ret_ma
 	mark.offset = get(position + 24, 8);
 	mark.born_ns = (int64_t)get(position + 32, 8);
 	memcpy(mark.hash, position + 40, FOLLOW_HASH_BYTES);
-	if (mark.covered > FOLLOW_FINGERPRINT_BYTES || mark.offset > INT64_MAX)
+	if (position[2] == MARK_VERSION)
+		mark.base = get(position + 48, 8);
+	if (mark.covered > FOLLOW_FINGERPRINT_BYTES || mark.offset > INT64_MAX ||
+	    mark.base > INT64_MAX)
 		return fault_set(fault, FAULT_CONFIG,
 				 "the stored position in the log is impossible (fingerprint of %u "
-				 "bytes, offset %llu); "
+				 "bytes, offset %llu, base %llu); "
 				 "restore the store from a backup",
-				 mark.covered, (unsigned long long)mark.offset);
+				 mark.covered, (unsigned long long)mark.offset,
+				 (unsigned long long)mark.base);
 	*ret_mark = mark;
 	return 0;
 }
@@ -147,11 +154,13 @@ enum follow_match follow_mark_match(struct follow_mark *mark, int fd)
 	return FOLLOW_MATCH_SAME;
 }
 
-int follow_mark_begin(struct follow_mark *ret_mark, int fd, const struct follow_stat *stat)
+int follow_mark_begin(struct follow_mark *ret_mark, int fd, const struct follow_stat *stat,
+		      uint64_t base)
 {
 	struct follow_mark mark = {
 		.device = stat->device,
 		.inode = stat->inode,
+		.base = base,
 		.born_ns = stat->born_ns,
 	};
 

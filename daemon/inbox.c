@@ -31,6 +31,7 @@
 #define EVENTS_BYTES 4096u
 
 #define FILE_CAME      (IN_CLOSE_WRITE | IN_MOVED_TO | IN_ATTRIB)
+#define FILE_MADE      IN_CREATE /* all that is heard of a directory, link or FIFO */
 #define FILE_WENT      (IN_DELETE | IN_MOVED_FROM)
 #define DIRECTORY_GONE (IN_MOVE_SELF | IN_UNMOUNT | IN_IGNORED)
 
@@ -50,6 +51,7 @@ struct entry {
 	struct identity offered; /* inode 0: never */
 	bool pending;		 /* to be looked at */
 	bool present;		 /* found by the scan that is going on */
+	bool told;		 /* that it is no regular file */
 };
 
 struct inbox {
@@ -151,6 +153,15 @@ static bool was_removed(int dir_fd)
 	return fstat(dir_fd, &stat) == 0 && stat.st_nlink == 0;
 }
 
+/* What could block, or end a writer's waiting, must not be opened to find out. */
+static bool is_irregular(const struct inbox *inbox, const char *name)
+{
+	struct stat stat;
+
+	return fstatat(inbox->dir_fd, name, &stat, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       !S_ISREG(stat.st_mode);
+}
+
 static void note_event(struct inbox *inbox, const struct inotify_event *event)
 {
 	struct entry *entry;
@@ -160,13 +171,13 @@ static void note_event(struct inbox *inbox, const struct inotify_event *event)
 		inbox->gone = true;
 	if (event->mask & IN_Q_OVERFLOW)
 		inbox->rescan = true;
-	if (event->wd != inbox->watch || event->len == 0 || event->name[0] == '.' ||
-	    event->mask & IN_ISDIR)
+	if (event->wd != inbox->watch || event->len == 0 || event->name[0] == '.')
 		return;
 	entry = find_entry(inbox, event->name);
 	if (event->mask & FILE_WENT && entry)
 		remove_entry(inbox, entry);
-	if (!(event->mask & FILE_CAME))
+	if (!(event->mask & FILE_CAME) &&
+	    !(event->mask & FILE_MADE && is_irregular(inbox, event->name)))
 		return;
 	if (entry)
 		mark_pending(inbox, entry);
@@ -258,8 +269,7 @@ static int scan(struct inbox *inbox, struct fault *fault)
 	while ((entry = readdir(directory))) {
 		struct entry *old;
 
-		if (entry->d_name[0] == '.' ||
-		    (entry->d_type != DT_REG && entry->d_type != DT_UNKNOWN))
+		if (entry->d_name[0] == '.')
 			continue;
 		all = inbox->count;
 		inbox->count = known;
@@ -290,6 +300,21 @@ static bool same_identity(const struct identity *a, const struct identity *b)
 	       a->modified.tv_nsec == b->modified.tv_nsec;
 }
 
+/* Said once, until the name is gone or is a file. */
+static int leave_irregular(const struct inbox *inbox, struct entry *entry)
+{
+	char quoted[4 * NAME_MAX + 3];
+
+	if (entry->told)
+		return 0;
+	entry->told = true;
+	log_write(LOG_WARNING, LOG_TOKEN_WORKER, NULL,
+		  "%s in '%s' is no regular file, leaving it there; copy the file itself here",
+		  log_quote(quoted, sizeof(quoted), entry->name, strlen(entry->name)),
+		  inbox->directory);
+	return 0;
+}
+
 /* An entry whose file cannot be opened: gone, a link or device, or not ours to read. -1 when it is
  * not the file's fault. */
 static int cannot_open(struct inbox *inbox, struct entry *entry, int error, struct fault *fault)
@@ -304,7 +329,7 @@ static int cannot_open(struct inbox *inbox, struct entry *entry, int error, stru
 	case ELOOP: /* a symbolic link */
 	case ENXIO: /* a socket or a device */
 	case ENODEV:
-		return 0;
+		return leave_irregular(inbox, entry);
 	case EACCES:
 	case EPERM:
 		log_write(
@@ -323,17 +348,22 @@ static int cannot_open(struct inbox *inbox, struct entry *entry, int error, stru
 static int offer(struct inbox *inbox, struct entry *entry, struct inbox_file *ret_file,
 		 struct fault *fault)
 {
-	CLEANUP(close_fd)
-	int fd = openat(inbox->dir_fd, entry->name,
-			O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+	CLEANUP(close_fd) int fd = -1;
 	struct identity identity;
 	struct stat stat;
 
 	entry->pending = false;
+	if (is_irregular(inbox, entry->name))
+		return leave_irregular(inbox, entry);
+	fd = openat(inbox->dir_fd, entry->name,
+		    O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
 	if (fd < 0)
 		return cannot_open(inbox, entry, errno, fault);
-	if (fstat(fd, &stat) < 0 || !S_ISREG(stat.st_mode))
-		return 0;
+	if (fstat(fd, &stat) < 0)
+		return cannot_open(inbox, entry, errno, fault);
+	if (!S_ISREG(stat.st_mode))
+		return leave_irregular(inbox, entry);
+	entry->told = false;
 	identity = (struct identity){ stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtim };
 	if (same_identity(&identity, &entry->offered))
 		return 0;
@@ -424,8 +454,9 @@ static int watch_directory(struct inbox *inbox, struct fault *fault)
 			fault, errno,
 			"cannot watch '%s' (is fs.inotify.max_user_instances too small?)",
 			inbox->directory);
-	inbox->watch = inotify_add_watch(inbox->watch_fd, inbox->directory,
-					 FILE_CAME | FILE_WENT | IN_MOVE_SELF | IN_ONLYDIR);
+	inbox->watch =
+		inotify_add_watch(inbox->watch_fd, inbox->directory,
+				  FILE_CAME | FILE_MADE | FILE_WENT | IN_MOVE_SELF | IN_ONLYDIR);
 	if (inbox->watch < 0)
 		return fault_errno(fault, errno,
 				   "cannot watch '%s' (is fs.inotify.max_user_watches too small?)",

@@ -2,8 +2,8 @@
  *
  * inbox.h - watching incoming/ of a spool. Worker only. A file counts when it was closed after
  * writing or renamed in, and what is there at the start; names that begin with '.' and what is no
- * regular file are passed over (opened with O_NOFOLLOW | O_NONBLOCK, then fstat: no symlinks,
- * FIFOs, devices). Files are offered in order of name. Never polls.
+ * regular file are passed over, the latter with a warning (opened with O_NOFOLLOW | O_NONBLOCK,
+ * then fstat: no symlinks, FIFOs, devices). Files are offered in order of name. Never polls.
  */
 #pragma once
 

@@ -18,6 +18,7 @@
 #include <event2/event.h>
 
 #include "inbox.h"
+#include "log.h"
 
 #define DEADLINE_S 10
 
@@ -31,6 +32,16 @@ static void on_ready(void *context)
 	(void)context;
 	ready_calls++;
 	event_base_loopbreak(base);
+}
+
+static char warned[4096];
+
+static void keep_warning(void *context, int level, enum log_token token, const char *source,
+			 const char *text)
+{
+	(void)context, (void)token, (void)source;
+	ck_assert_int_eq(level, LOG_WARNING);
+	(void)snprintf(warned + strlen(warned), sizeof(warned) - strlen(warned), "%s\n", text);
 }
 
 static const struct inbox_events events = { .ready = on_ready };
@@ -375,6 +386,42 @@ START_TEST(passes_over_what_is_no_plain_file_at_the_start)
 }
 END_TEST
 
+/* How it comes: there at the start, made in place, renamed in. */
+START_TEST(says_once_a_name_that_it_is_no_regular_file)
+{
+	bool there = _i % 3 == 0, renamed = _i % 3 == 2;
+	char expected[512];
+
+	if (odd[_i / 3].make == make_hidden)
+		return;
+	log_set_sink(keep_warning, NULL);
+	if (there)
+		odd[_i / 3].make(path_of("b.odd"));
+	open_inbox();
+	wait_ready();
+	expect_none();
+	if (!there)
+		odd[_i / 3].make(path_of(renamed ? ".tmp" : "b.odd"));
+	if (renamed)
+		move(".tmp", "b.odd");
+	put("c.csv", "2");
+	wait_ready();
+	if (!there && warned[0] == '\0')
+		expect_file("c.csv", "2");
+	ck_assert_int_eq(utimensat(AT_FDCWD, path_of("b.odd"), NULL, AT_SYMLINK_NOFOLLOW), 0);
+	put("d.csv", "3"); /* comes after that: b.odd was looked at again */
+	settle();
+	for (struct inbox_file file = { .fd = -1 }; inbox_next(inbox, &file, NULL) > 0;)
+		(void)close(file.fd);
+	(void)snprintf(
+		expected, sizeof(expected),
+		"'b.odd' in '%s' is no regular file, leaving it there; copy the file itself here\n",
+		directory);
+	ck_assert_str_eq(warned, expected);
+	log_set_sink(NULL, NULL);
+}
+END_TEST
+
 START_TEST(passes_over_what_is_no_plain_file_when_it_is_renamed_in)
 {
 	struct stat stat;
@@ -489,6 +536,8 @@ int main(void)
 			    sizeof(odd) / sizeof(odd[0]));
 	tcase_add_loop_test(all, passes_over_what_is_no_plain_file_when_it_is_renamed_in, 0,
 			    sizeof(odd) / sizeof(odd[0]));
+	tcase_add_loop_test(all, says_once_a_name_that_it_is_no_regular_file, 0,
+			    3 * sizeof(odd) / sizeof(odd[0]));
 	tcase_add_test(all, a_name_of_the_greatest_length_is_offered_whole);
 	tcase_add_test(all, nothing_is_lost_when_the_kernel_drops_events);
 	tcase_add_test(all, a_directory_that_is_removed_is_a_fault);
