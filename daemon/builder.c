@@ -14,6 +14,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -22,6 +23,7 @@
 
 #include "messages_codec.h"
 #include "period.h"
+#include "place.h"
 #include "utf8.h"
 
 /* What one frame costs beyond the lists: the release with its sheets and coverage, the cursor,
@@ -74,6 +76,9 @@ struct builder {
 	uint64_t first; /* ordinal of observations[0] */
 	uint64_t release_rejected;
 	uint64_t row; /* place of the last observation without its column; 0 = none */
+	uint64_t seen_row, rejected_row; /* the same: of the last of either, of the last reject */
+	uint64_t rows, rows_rejected;	 /* for the share of rejects */
+	uint64_t base;			 /* what byte offsets are counted from */
 	struct version version;
 	char sheets[BATCH_SHEETS_MAX][STRAIT_LABEL_MAX_BYTES * 2];
 	unsigned int sheet_count; /* may be more than have names */
@@ -88,8 +93,11 @@ struct builder {
 	struct batch_series *series;		/* BATCH_SERIES_MAX */
 	struct batch_observation *observations; /* BATCH_OBSERVATIONS_MAX */
 	struct batch_reject *rejects;		/* BATCH_REJECTS_MAX */
-	uint32_t *series_slots, *sum_slots;	/* index + 1; 0 = free */
-	char *text;				/* FRAME_MAX_BYTES: labels, reasons and extracts */
+	const char *summed_first; /* reason of the last reject, where it sums up others; or NULL */
+	uint64_t summed_last;	  /* place */
+	char summed[BUILDER_REASON_BYTES];  /* what that reject says instead */
+	uint32_t *series_slots, *sum_slots; /* index + 1; 0 = free */
+	char *text;			    /* FRAME_MAX_BYTES: labels, reasons and extracts */
 };
 
 struct builder *builder_new(const struct strait_plugin *plugin, struct keyed_hash *hash)
@@ -163,6 +171,63 @@ static size_t mask(char *buffer, const char *raw, size_t raw_size)
 	return used;
 }
 
+static uint64_t placed(const struct builder *builder, uint64_t at)
+{
+	return at & STRAIT_AT_CELL ? at : strait_at_offset(builder->base + at);
+}
+
+/* 0 when it is not known where. */
+static uint64_t row_of(uint64_t at)
+{
+	return at & STRAIT_AT_CELL ? at & ~(UINT64_C(0xffff) << 32) : at;
+}
+
+static void see_row(struct builder *builder, uint64_t row)
+{
+	if (row == 0 || row != builder->seen_row)
+		builder->rows++;
+	builder->seen_row = row;
+}
+
+static void see_rejected_row(struct builder *builder, uint64_t row)
+{
+	see_row(builder, row);
+	if (row == 0 || row != builder->rejected_row)
+		builder->rows_rejected++;
+	builder->rejected_row = row;
+}
+
+/* One more that has no entry of its own. The text is written when the batch is asked for. */
+static void sum_up(struct builder *builder, uint64_t at)
+{
+	struct batch_reject *last = &builder->rejects[BATCH_REJECTS_MAX - 1];
+
+	if (!builder->summed_first) {
+		builder->summed_first = last->reason;
+		builder->encoded_bytes += BUILDER_REASON_BYTES - 1 - strlen(last->reason);
+	}
+	builder->summed_last = placed(builder, at);
+}
+
+static void tell_sum(struct builder *builder)
+{
+	unsigned int sheet = (unsigned int)(builder->summed_last >> 56) & 0x7f;
+	char place[PLACE_TEXT_MAX], reason[2 * BUILDER_REASON_BYTES + PLACE_TEXT_MAX];
+
+	if (!builder->summed_first)
+		return;
+	place_text(builder->summed_last,
+		   sheet < builder->sheet_count && sheet < BATCH_SHEETS_MAX ? builder->sheets[sheet]
+									    : "",
+		   place, sizeof(place));
+	(void)snprintf(reason, sizeof(reason),
+		       "and %" PRIu64
+		       " more rejected in this batch, up to %s; the first of them: %s",
+		       builder->rejected - (BATCH_REJECTS_MAX - 1), place, builder->summed_first);
+	(void)utf8_repair(builder->summed, sizeof(builder->summed), reason, strlen(reason));
+	builder->rejects[BATCH_REJECTS_MAX - 1].reason = builder->summed;
+}
+
 void builder_reject(struct builder *builder, uint64_t at, const void *raw, size_t raw_size,
 		    const char *reason)
 {
@@ -170,15 +235,18 @@ void builder_reject(struct builder *builder, uint64_t at, const void *raw, size_
 	char *text = builder->text + builder->text_used;
 	size_t reason_size, extract_size;
 
+	see_rejected_row(builder, row_of(at));
 	builder->rejected++;
 	builder->release_rejected++;
-	if (builder->reject_count == BATCH_REJECTS_MAX)
-		return; /* counted; the first ones are enough to see what is wrong */
+	if (builder->reject_count == BATCH_REJECTS_MAX) {
+		sum_up(builder, at);
+		return;
+	}
 	assert(FRAME_MAX_BYTES - builder->text_used >=
 	       BUILDER_REASON_BYTES + BUILDER_EXTRACT_BYTES + 1);
 	reason_size = utf8_repair(text, BUILDER_REASON_BYTES, reason, strlen(reason));
 	extract_size = mask(text + reason_size + 1, raw, raw ? raw_size : 0);
-	*reject = (struct batch_reject){ .at = at,
+	*reject = (struct batch_reject){ .at = placed(builder, at),
 					 .reason = text,
 					 .extract = text + reason_size + 1 };
 	builder->reject_count++;
@@ -329,6 +397,11 @@ bool builder_full(const struct builder *builder, const struct strait_observation
 	return !same_version(&builder->version, next);
 }
 
+static double value_limit(const struct strait_metric *metric)
+{
+	return metric->kind == STRAIT_LEVEL ? WIRE_VALUE_LIMIT : WIRE_TALLY_LIMIT;
+}
+
 /* What can be said without the series. 0, or -EINVAL after counting it. */
 static int check(struct builder *builder, const struct strait_observation *observation)
 {
@@ -346,9 +419,9 @@ static int check(struct builder *builder, const struct strait_observation *obser
 	if ((int)observation->status < 0 || observation->status > STRAIT_SUPPRESSED)
 		return refuse(builder, observation, "%s: status %d does not exist", metric->name,
 			      (int)observation->status);
-	if (has_value(observation->status) && !(fabs(observation->value) < WIRE_VALUE_LIMIT))
-		return refuse(builder, observation, "%s: the value is not a number below 1e15",
-			      metric->name);
+	if (has_value(observation->status) && !(fabs(observation->value) < value_limit(metric)))
+		return refuse(builder, observation, "%s: the value is not a number below %g",
+			      metric->name, value_limit(metric));
 	if (observation->day < 0 || observation->day > WIRE_DAY_MAX)
 		return refuse(builder, observation,
 			      "%s: the day is not between 1970-01-01 and 2199-12-31", metric->name);
@@ -425,7 +498,7 @@ static bool add_up(struct builder *builder, const struct batch_observation *take
 		struct batch_observation *there = &builder->observations[*slot - 1];
 
 		if (there->count < UINT32_MAX &&
-		    fabs(there->value + taken->value) < WIRE_VALUE_LIMIT) {
+		    fabs(there->value + taken->value) < WIRE_TALLY_LIMIT) {
 			there->value += taken->value;
 			there->count++;
 			return true;
@@ -437,8 +510,9 @@ static bool add_up(struct builder *builder, const struct batch_observation *take
 
 static void count_row(struct builder *builder, uint64_t at)
 {
-	uint64_t row = at & STRAIT_AT_CELL ? at & ~(UINT64_C(0xffff) << 32) : at;
+	uint64_t row = row_of(at);
 
+	see_row(builder, row);
 	if (row == 0 || row != builder->row)
 		builder->accepted++;
 	builder->row = row;
@@ -470,7 +544,7 @@ int builder_add(struct builder *builder, const struct strait_observation *observ
 		.day = granularity_floor(metric->granularity, observation->day),
 		.status = observation->status ? (uint8_t)observation->status : STRAIT_FINAL,
 		.value = has_value(observation->status) ? observation->value : 0,
-		.at = observation->at,
+		.at = placed(builder, observation->at),
 		.count = 1,
 	};
 	if (taken.day < 0)
@@ -551,6 +625,7 @@ static void clear_batch(struct builder *builder)
 	builder->encoded_bytes = BASE_BYTES;
 	builder->accepted = builder->rejected = 0;
 	builder->newest_ms = 0;
+	builder->summed_first = NULL;
 	builder->series_count = builder->observation_count = builder->reject_count =
 		builder->text_used = 0;
 }
@@ -559,10 +634,18 @@ void builder_begin(struct builder *builder, int64_t now_ms)
 {
 	clear_batch(builder);
 	builder->known_at_max_ms = now_ms + BUILDER_AHEAD_MS;
-	builder->first = builder->release_rejected = builder->row = 0;
+	builder->first = builder->release_rejected = 0;
+	builder->row = builder->seen_row = builder->rejected_row = 0;
+	builder->rows = builder->rows_rejected = 0;
+	builder->base = 0;
 	builder->version.open = false;
 	builder->sheet_count = 0;
 	builder->coverage_count = 0;
+}
+
+void builder_set_base(struct builder *builder, uint64_t base)
+{
+	builder->base = base;
 }
 
 bool builder_empty(const struct builder *builder)
@@ -573,6 +656,16 @@ bool builder_empty(const struct builder *builder)
 uint64_t builder_rejected(const struct builder *builder)
 {
 	return builder->release_rejected;
+}
+
+uint64_t builder_rows(const struct builder *builder)
+{
+	return builder->rows;
+}
+
+uint64_t builder_rows_rejected(const struct builder *builder)
+{
+	return builder->rows_rejected;
 }
 
 int64_t builder_newest_ms(const struct builder *builder)
@@ -594,6 +687,7 @@ void builder_batch(struct builder *builder, bool final, int64_t published_at_ms,
 			       .rejects = builder->rejects,
 			       .reject_count = builder->reject_count };
 
+	tell_sum(builder);
 	for (size_t i = 0; i < builder->observation_count; i++) {
 		struct batch_observation *observation = &builder->observations[i];
 

@@ -9,7 +9,12 @@
  *
  * accepted counts rows that gave observations: observations that follow each other with the same
  * place (sheet and row, or offset; not 0) are one row. rejected counts builder_reject() and
- * observations that were refused.
+ * observations that were refused, which may be several of a row; so for the share of a document
+ * that is no good, rows are counted apart: all, and those with a reject.
+ *
+ * A batch describes every reject. Where there are more than BATCH_REJECTS_MAX the last entry speaks
+ * for those that have none of their own: it stands at the first of them, and its reason says how
+ * many they are and up to where.
  */
 #pragma once
 
@@ -21,10 +26,10 @@
 #include "keyed_hash.h"
 #include "strait/plugin.h"
 
-#define BUILDER_KEY_BYTES_MAX	 255u		/* of an identity; longer ones are refused */
-#define BUILDER_CUT_BYTES	 (700u * 1024u) /* encoded; a batch is full from here on */
-#define BUILDER_REASON_BYTES	 256u		/* of a reject, with the NUL */
-#define BUILDER_EXTRACT_BYTES	 100u		/* of a rejected row that are kept, masked */
+#define BUILDER_KEY_BYTES_MAX 255u	     /* of an identity; longer ones are refused */
+#define BUILDER_CUT_BYTES     (700u * 1024u) /* encoded; a batch is full from here on */
+#define BUILDER_REASON_BYTES  256u	     /* of a reject, with the NUL */
+#define BUILDER_EXTRACT_BYTES 100u	     /* of a rejected row that are kept, masked */
 #define BUILDER_AHEAD_MS                                                                           \
 	(2 * INT64_C(86400000)) /* a time may be so far in the future: clocks differ */
 
@@ -36,6 +41,9 @@ struct builder *builder_free(struct builder *builder);
 
 /* Empties it for a release that begins. now_ms bounds known_at. */
 void builder_begin(struct builder *builder, int64_t now_ms);
+/* Places that are byte offsets are counted from there on, until the release ends; rejects of before
+ * keep theirs. */
+void builder_set_base(struct builder *builder, uint64_t base);
 /* The batch should be sent before this observation is added. Never so in the middle of one version
  * of a record. */
 bool builder_full(const struct builder *builder, const struct strait_observation *next);
@@ -53,6 +61,10 @@ bool builder_cover(struct builder *builder, uint32_t metric, int32_t first_day, 
 bool builder_empty(const struct builder *builder);
 /* Rejects of the whole release so far. */
 uint64_t builder_rejected(const struct builder *builder);
+/* Rows of the whole release so far that gave observations or rejects, and those that gave rejects.
+   What follows each other with the same place is one row. */
+uint64_t builder_rows(const struct builder *builder);
+uint64_t builder_rows_rejected(const struct builder *builder);
 /* Newest known_at_ms of the observations in this batch; 0 = none had one. */
 int64_t builder_newest_ms(const struct builder *builder);
 /* Describes what was collected; points into the builder, valid until the next call that changes it.

@@ -22,6 +22,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "checks.h"
 #include "cleanup.h"
 #include "messages_codec.h"
 #include "plugin_options.h"
@@ -279,6 +280,11 @@ static int check_figure(const struct strait_plugin *plugin, size_t index, struct
 					 "plugin '%s' declares figure '%s' twice", plugin->name,
 					 figure->name);
 	}
+	if (strncmp(figure->name, CHECK_PREFIX, sizeof(CHECK_PREFIX) - 1) == 0)
+		return fault_set(fault, FAULT_CONFIG,
+				 "plugin '%s': figure '%s': names that begin with '" CHECK_PREFIX
+				 "' are those of checks",
+				 plugin->name, figure->name);
 	if (!is_text(figure->formula, TEXT_FORMULA_MAX) ||
 	    !is_text(figure->window, TEXT_WORD_MAX) || !is_text(figure->unit, TEXT_UNIT_MAX) ||
 	    !is_text(figure->title, TEXT_NAME_MAX))
@@ -288,6 +294,77 @@ static int check_figure(const struct strait_plugin *plugin, size_t index, struct
 			"UTF-8",
 			plugin->name, figure->name);
 	return 0;
+}
+
+/* Metrics of other plugins are not known here; main finds them, or not, when it compares. */
+static int check_side(const struct strait_plugin *plugin, const struct strait_check *check,
+		      const struct formula *formula, enum strait_granularity every,
+		      struct fault *fault)
+{
+	for (size_t i = 0; i < formula->counts[0] + formula->counts[1]; i++) {
+		bool below = i >= formula->counts[0];
+		const struct formula_item *item =
+			&formula->items[below][below ? i - formula->counts[0] : i];
+
+		for (const struct strait_metric *metric = plugin->metrics; metric->name; metric++) {
+			if (strcmp(metric->name, item->metric) != 0 ||
+			    check_granularity_fits(metric->granularity, every))
+				continue;
+			return fault_set(
+				fault, FAULT_CONFIG,
+				"plugin '%s': check '%s' compares every %s, which the periods of metric '%s' do not add up to",
+				plugin->name, check->name, check->every, metric->name);
+		}
+	}
+	return 0;
+}
+
+static int check_formulas(const struct strait_plugin *plugin, const struct strait_check *check,
+			  struct fault *fault)
+{
+	struct check_text text = { .left = check->left,
+				   .right = check->right,
+				   .every = check->every,
+				   .tolerance = check->tolerance };
+	struct check_rule parsed;
+	int result;
+
+	if (check_parse(&text, &parsed, fault) < 0) {
+		fault->kind = FAULT_CONFIG;
+		return fault_prefix(fault, "plugin '%s': check '%s'", plugin->name, check->name);
+	}
+	result = check_side(plugin, check, &parsed.left, parsed.every, fault);
+	if (result == 0)
+		result = check_side(plugin, check, &parsed.right, parsed.every, fault);
+	check_done(&parsed);
+	return result;
+}
+
+static int check_check(const struct strait_plugin *plugin, size_t index, struct fault *fault)
+{
+	const struct strait_check *check = &plugin->checks[index];
+
+	if (index >= STRAIT_CHECKS_MAX)
+		return fault_set(fault, FAULT_CONFIG, "plugin '%s' declares more than %u checks",
+				 plugin->name, STRAIT_CHECKS_MAX);
+	if (!is_name(check->name, CHECK_NAME_MAX, LETTERS "."))
+		return fault_set(fault, FAULT_CONFIG, "plugin '%s': check %zu has a bad name",
+				 plugin->name, index);
+	for (size_t i = 0; i < index; i++) {
+		if (strcmp(plugin->checks[i].name, check->name) == 0)
+			return fault_set(fault, FAULT_CONFIG,
+					 "plugin '%s' declares check '%s' twice", plugin->name,
+					 check->name);
+	}
+	if (!is_text(check->left, TEXT_FORMULA_MAX) || !is_text(check->right, TEXT_FORMULA_MAX) ||
+	    !is_text(check->every, TEXT_WORD_MAX) || !is_text(check->tolerance, TEXT_WORD_MAX) ||
+	    !is_text(check->title, TEXT_NAME_MAX))
+		return fault_set(
+			fault, FAULT_CONFIG,
+			"plugin '%s': check '%s': left, right, every, tolerance or title is missing, too long "
+			"or not UTF-8",
+			plugin->name, check->name);
+	return check_formulas(plugin, check, fault);
 }
 
 static int check_declaration(const struct strait_plugin *plugin, struct fault *fault)
@@ -307,6 +384,10 @@ static int check_declaration(const struct strait_plugin *plugin, struct fault *f
 	}
 	for (size_t i = 0; plugin->figures && plugin->figures[i].name; i++) {
 		if (check_figure(plugin, i, fault) < 0)
+			return -1;
+	}
+	for (size_t i = 0; plugin->checks && plugin->checks[i].name; i++) {
+		if (check_check(plugin, i, fault) < 0)
 			return -1;
 	}
 	return 0;

@@ -14,6 +14,8 @@
 
 #include "config_text.h"
 
+#define HOST_KEYS_MAX 32u
+
 struct value {
 	const struct strait_option *option;
 	char *key;  /* as given: with the part after the dot for a prefix */
@@ -137,10 +139,14 @@ static const struct strait_option *find_option(const struct strait_option *schem
 
 static void complain_unknown(struct fault *all, const struct strait_option *schema, const char *key)
 {
-	const char *known[PLUGIN_OPTIONS_MAX], *nearest;
+	const char *known[PLUGIN_OPTIONS_MAX + HOST_KEYS_MAX], *nearest;
 	size_t count = 0;
 
-	for (size_t i = 0; schema && schema[i].name && count < PLUGIN_OPTIONS_MAX; i++)
+	/* The host's own keys never come here, but a misspelt one does. */
+	for (size_t i = 0; i < config_source_key_count && i < HOST_KEYS_MAX; i++)
+		known[count++] = config_source_keys[i];
+
+	for (size_t i = 0; schema && schema[i].name && i < PLUGIN_OPTIONS_MAX; i++)
 		known[count++] = schema[i].name;
 	nearest = config_nearest(key, known, count);
 	if (nearest)

@@ -21,8 +21,8 @@ struct plugin_options;
 int plugin_option_parse(const struct strait_option *option, const char *text, int64_t *ret_number,
 			struct fault *fault);
 /* Reads given keys and fallbacks. FAULT_CONFIG names every key that is unknown (with the nearest
-   known one), given twice, missing, or not of its type, as far as the text has room. Copies
-   everything but the schema. */
+   known one, also of the host's), given twice, missing, or not of its type, as far as the text has
+   room. Copies everything but the schema. */
 int plugin_options_new(const struct strait_option *schema, const struct message_option *given,
 		       size_t count, struct plugin_options **ret_options, struct fault *fault);
 struct plugin_options *plugin_options_free(struct plugin_options *options);

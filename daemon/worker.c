@@ -13,30 +13,16 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 
 #include <event2/event.h>
 
 #include "clock.h"
 #include "log.h"
 #include "plugin_load.h"
+#include "sandbox.h"
 #include "worker_private.h"
 
 /* ── the steps of worker_main, in their order ─────────────────────────────────────────────── */
-
-/* Before any foreign code is in the process. */
-static int confine(struct worker *worker)
-{
-	static const struct rlimit no_core = { 0 };
-
-	if (setrlimit(RLIMIT_CORE, &no_core) <
-	    0) /* a core would hold keys and whatever the plugin read */
-		return fault_errno(&worker->fault, errno, "cannot forbid core files");
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
-		return fault_errno(&worker->fault, errno, "cannot give up gaining privileges");
-	return 0;
-}
 
 static bool is_live(const struct strait_plugin *plugin)
 {
@@ -105,6 +91,13 @@ static int open_inbox(struct worker *worker)
 			 &worker->inbox, &worker->fault);
 }
 
+/* From here on the plugin sees its inputs and nothing else. */
+static int confine(struct worker *worker)
+{
+	return sandbox_late(worker->setup.incoming, worker->setup.log, &worker->sandbox,
+			    &worker->fault);
+}
+
 static int open_log(struct worker *worker)
 {
 	if (!worker->setup.log[0])
@@ -169,14 +162,15 @@ static int loop(struct worker *worker)
  * answered. */
 static int run(struct worker *worker)
 {
-	if (worker_wire_open(worker, WORKER_FD) < 0 || confine(worker) < 0 ||
-	    worker_wait(worker, worker_is_configured) < 0 || load(worker) < 0)
+	if (worker_wire_open(worker, WORKER_FD) < 0 ||
+	    worker_wait(worker, worker_is_configured) < 0 || sandbox_early(&worker->fault) < 0 ||
+	    load(worker) < 0)
 		return -1;
 	if (worker->setup.check_only)
 		return worker_send_ready(worker) < 0 ? -1 : 1;
-	if (open_plugin(worker) < 0 || open_inbox(worker) < 0 || worker_send_ready(worker) < 0 ||
-	    worker_wait(worker, worker_is_started) < 0 || open_log(worker) < 0 ||
-	    start_plugin(worker) < 0)
+	if (open_plugin(worker) < 0 || open_inbox(worker) < 0 || confine(worker) < 0 ||
+	    worker_send_ready(worker) < 0 || worker_wait(worker, worker_is_started) < 0 ||
+	    open_log(worker) < 0 || start_plugin(worker) < 0)
 		return -1;
 	return loop(worker);
 }

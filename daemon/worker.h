@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * worker.h - the worker role: configure, open, confine, announce, loop. The process that main starts as
- * `straitd --worker` with the link on fd 3.
+ * worker.h - the worker role: configure, open, confine, announce, loop. The process that main
+ * starts as `straitd --worker` with the link on fd 3.
  */
 #pragma once
 

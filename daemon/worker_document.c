@@ -8,10 +8,10 @@
  */
 #include "worker_private.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -25,55 +25,20 @@
 #include "strait/date.h"
 #include "utf8.h"
 
-#define READ_BYTES     (64u * 1024u)
-#define HALF_DAY_MS    (STRAIT_DAY_MS / 2)
-#define FIRST_LINE_MAX (64u * 1024u) /* of a file read as lines; a longer header is cut */
+#define READ_BYTES	    (64u * 1024u)
+#define REJECT_ROWS_MIN	    20u /* a share of fewer rows says nothing */
+#define REJECT_REASONS_TOLD 3u	/* different ones, in the reason of the refused document */
+#define FIRST_LINE_MAX	    (64u * 1024u) /* of a file read as lines; a longer header is cut */
 
 /* ── publication time ──────────────────────────────────────────────────────────────────────── */
-
-/* Reads exactly count digits; -1 if they are not there. */
-static int digits(const char *text, int count)
-{
-	int value = 0;
-
-	for (int i = 0; i < count; i++) {
-		if (!isdigit((unsigned char)text[i]))
-			return -1;
-		value = value * 10 + (text[i] - '0');
-	}
-	return value;
-}
-
-/* true and the day for text that starts with YYYY-MM-DD and no further digit. */
-static bool date_at(const char *text, int32_t *ret_day)
-{
-	int year = digits(text, 4), month, day;
-
-	if (year < 0 || text[4] != '-')
-		return false;
-	month = digits(text + 5, 2);
-	if (month < 0 || text[7] != '-')
-		return false;
-	day = digits(text + 8, 2);
-	if (day < 0 || isdigit((unsigned char)text[10]) || !strait_is_date(year, month, day) ||
-	    year < 1970)
-		return false;
-	*ret_day = strait_day(year, month, day);
-	return true;
-}
 
 int64_t worker_document_date(const char *name, int fd, int64_t modified_at_ms)
 {
 	struct stat status;
-	int32_t day;
+	int64_t named_ms;
 
-	/* Noon, as nobody said when: midnight would put it before what was published that morning,
-	   the end of the day after what was published that evening. */
-	for (const char *at = name; *at; at++) {
-		if ((at == name || !isdigit((unsigned char)at[-1])) && date_at(at, &day) &&
-		    day * STRAIT_DAY_MS <= clock_now_ms() + BUILDER_AHEAD_MS)
-			return day * STRAIT_DAY_MS + HALF_DAY_MS;
-	}
+	if (time_of_name(name, clock_now_ms() + BUILDER_AHEAD_MS, &named_ms))
+		return named_ms;
 	/* A modification time in the future is wrong; when the file came here is right, and the
 	 * same at every reading. */
 	if (fstat(fd, &status) == 0) {
@@ -88,17 +53,22 @@ int64_t worker_document_date(const char *name, int fd, int64_t modified_at_ms)
 
 /* ── hash and progress ─────────────────────────────────────────────────────────────────────── */
 
-/* With pread: the offset stays 0 for the plugin. */
+/* With pread: the offset stays 0 for the plugin. What the file is, is asked first, so that whatever
+ * is written into it from then on shows. */
 static int hash_file(struct worker *worker, int fd, uint8_t ret_sha256[SHA256_BYTES],
-		     uint64_t *ret_size)
+		     struct file_identity *ret_file)
 {
 	CLEANUP(free_text) char *buffer = malloc(READ_BYTES);
 	struct sha256_ctx hash;
+	struct stat status;
 	uint64_t size = 0;
 	ssize_t got;
 
 	if (!buffer)
 		return -ENOMEM;
+	if (fstat(fd, &status) < 0)
+		return -errno;
+	*ret_file = file_identity_of(&status);
 	sha256_init(&hash);
 	do {
 		got = pread(fd, buffer, READ_BYTES, (off_t)size);
@@ -111,7 +81,6 @@ static int hash_file(struct worker *worker, int fd, uint8_t ret_sha256[SHA256_BY
 	if (got < 0)
 		return -errno;
 	sha256_digest(&hash, SHA256_BYTES, ret_sha256);
-	*ret_size = size;
 	return 0;
 }
 
@@ -127,6 +96,63 @@ double worker_document_progress(const struct worker *worker)
 		return 0;
 	return (uint64_t)at >= worker->document->size ? 1
 						      : (double)at / (double)worker->document->size;
+}
+
+/* ── too many rejects ──────────────────────────────────────────────────────────────────────── */
+
+/* Of the document so far. A short one is not judged: a wrong row or two are a large share of it. */
+static bool too_many_rejects(const struct worker *worker)
+{
+	uint64_t rows = builder_rows(worker->builder);
+
+	return rows >= REJECT_ROWS_MIN &&
+	       (double)builder_rows_rejected(worker->builder) * REJECT_LIMIT_ALL >
+		       (double)rows * worker->setup.reject_limit;
+}
+
+/* "23 of 100 rows are rejected, more than reject_limit = 20% allows: 'x' is no number" */
+static void say_refused(const struct worker *worker, const struct batch *batch, char *buffer,
+			size_t size)
+{
+	const char *told[REJECT_REASONS_TOLD];
+	/* without the entry that sums up others */
+	size_t whole = batch->reject_count - (batch->rejected > batch->reject_count);
+	size_t count = 0, used;
+
+	used = (size_t)snprintf(buffer, size,
+				"%" PRIu64 " of %" PRIu64
+				" rows are rejected, more than reject_limit = %g%% allows",
+				builder_rows_rejected(worker->builder),
+				builder_rows(worker->builder),
+				(double)worker->setup.reject_limit * 100 / REJECT_LIMIT_ALL);
+	for (size_t i = 0; i < whole && count < REJECT_REASONS_TOLD; i++) {
+		const char *reason = batch->rejects[i].reason;
+		size_t known = 0;
+
+		while (known < count && strcmp(told[known], reason) != 0)
+			known++;
+		if (known < count || used + 1 >= size)
+			continue;
+		used += (size_t)snprintf(buffer + used, size - used, "%s%.120s",
+					 count ? "; " : ": ", reason); /* cut is fine */
+		told[count++] = reason;
+	}
+}
+
+/* ── changed ───────────────────────────────────────────────────────────────────────────────── */
+
+/* Whether something was written into the file since it was hashed: then what was read of it is not
+ * what the hash stands for. */
+static bool has_changed(struct worker *worker)
+{
+	struct file_identity now;
+	struct stat status;
+
+	if (worker->document_changed || fstat(worker->document->fd, &status) < 0)
+		return worker->document_changed;
+	now = file_identity_of(&status);
+	worker->document_changed = !file_identity_same(&now, &worker->identity.file);
+	return worker->document_changed;
 }
 
 /* ── batches ───────────────────────────────────────────────────────────────────────────────── */
@@ -162,6 +188,11 @@ static int send_document_batch(struct worker *worker, bool final)
 		if (document->published_at_ms == 0)
 			document->published_at_ms = worker->document_date_ms;
 	}
+	if (has_changed(worker) || too_many_rejects(worker)) {
+		worker->document_refused = true;
+		worker->source.cancelled = true; /* the plugin has nothing more to say about it */
+		return -1;
+	}
 	builder_batch(worker->builder, final, document->published_at_ms, &batch);
 	if (leave_out_done(worker, &batch)) {
 		builder_next(worker->builder);
@@ -171,7 +202,7 @@ static int send_document_batch(struct worker *worker, bool final)
 	batch.release.name = worker->identity.name;
 	batch.release.dataset = document->dataset;
 	batch.release.url = "";
-	batch.release.size = worker->identity.size;
+	batch.release.size = worker->identity.file.size;
 	memcpy(batch.release.sha256, worker->identity.sha256, SHA256_BYTES);
 	batch.release.published_at_ms = document->published_at_ms;
 	if (worker_send_batch(worker, &batch, &worker->cursor) < 0)
@@ -304,14 +335,43 @@ static int document_as_lines(struct worker *worker)
 
 static int fail_document(struct worker *worker, enum strait_fault class_, const char *reason)
 {
-	char clean[FAULT_TEXT_MAX];
-	struct message_failed failed = { .name = worker->identity.name,
-					 .reason = clean,
-					 .rejected = builder_rejected(worker->builder),
-					 .class_ = (uint8_t)class_ };
+	char clean[FAULT_TEXT_MAX], refusal[FAULT_TEXT_MAX];
+	struct message_failed failed = {
+		.name = worker->identity.name,
+		.reason = clean,
+		.rejected = builder_rejected(worker->builder),
+		.class_ = (uint8_t)class_,
+		.published_at_ms = worker->document && worker->document->published_at_ms
+					   ? worker->document->published_at_ms
+					   : worker->document_date_ms
+	};
+	struct batch batch;
 
+	builder_batch(worker->builder, false, worker->document_date_ms, &batch);
+	if (has_changed(worker)) {
+		reason = "it changed while it was read; rename finished files into incoming/ "
+			 "instead of writing them there";
+		failed.class_ = STRAIT_FAULT_INPUT; /* half a file may look like a drifted one */
+	} else if (worker->document_refused) {
+		say_refused(worker, &batch, refusal, sizeof(refusal));
+		reason = refusal;
+	}
 	(void)utf8_repair(clean, sizeof(clean), reason, strlen(reason));
+	memcpy(failed.sheets, batch.release.sheets, sizeof(failed.sheets));
+	failed.sheet_count = batch.release.sheet_count;
+	failed.rejects = batch.rejects;
+	failed.reject_count = batch.reject_count;
 	return worker_send_failed(worker, &failed);
+}
+
+/* A document with too many rejects, or that changed, is given up whatever the plugin made of it: it
+ * was told to stop.
+ */
+static int refuse_document(struct worker *worker)
+{
+	worker->source.cancelled = worker_ending(worker);
+	worker->source.failure = (struct fault){ 0 };
+	return fail_document(worker, STRAIT_FAULT_INPUT, "");
 }
 
 /* Runs the plugin over the document and sends what is left at its end. */
@@ -322,6 +382,9 @@ static int parse(struct worker *worker)
 	int result;
 
 	builder_begin(worker->builder, clock_now_ms());
+	worker->document_refused = worker->document_changed = false;
+	if (plugin->document && worker->document->size == 0)
+		return fail_document(worker, STRAIT_FAULT_INPUT, "is empty");
 	worker->source.reading = worker->builder;
 	if (plugin->document)
 		result = plugin->document(&worker->source, worker->document);
@@ -330,6 +393,8 @@ static int parse(struct worker *worker)
 	worker->source.reading = NULL;
 	if (worker_ending(worker))
 		return -1; /* whatever the plugin made of it */
+	if (worker->document_refused)
+		return refuse_document(worker);
 	if (plugin_host_result(&worker->source, plugin->document ? "document" : "lines", result,
 			       &fault) < 0) {
 		if (fault.kind == FAULT_INPUT)
@@ -341,6 +406,8 @@ static int parse(struct worker *worker)
 	worker->source.reading = worker->builder; /* no batch of others in front of the last one */
 	result = send_document_batch(worker, true);
 	worker->source.reading = NULL;
+	if (worker->document_refused)
+		return refuse_document(worker);
 	return result < 0 ? -1 : worker_wait(worker, worker_is_settled);
 }
 
@@ -353,7 +420,7 @@ static int read_file(struct worker *worker, const struct inbox_file *file)
 	int result;
 
 	worker->identity = (struct message_document){ .name = file->name };
-	result = hash_file(worker, file->fd, worker->identity.sha256, &worker->identity.size);
+	result = hash_file(worker, file->fd, worker->identity.sha256, &worker->identity.file);
 	if (worker_ending(worker))
 		return -1;
 	if (result < 0) {
@@ -364,9 +431,13 @@ static int read_file(struct worker *worker, const struct inbox_file *file)
 		return -1;
 	if (answer.skip)
 		return 0;
-	document.size = worker->identity.size;
+	document.size = worker->identity.file.size;
 	worker->document_done = answer.observations;
-	worker->document_date_ms = worker_document_date(file->name, file->fd, file->modified_at_ms);
+	/* Its times may be others since it was half read; the release is still that one. */
+	worker->document_date_ms =
+		answer.published_at_ms
+			? answer.published_at_ms
+			: worker_document_date(file->name, file->fd, file->modified_at_ms);
 	worker->document = &document;
 	result = parse(worker);
 	worker->document = NULL;

@@ -27,14 +27,14 @@ static void on_ready(void *context)
 	worker->follow_ready = true;
 }
 
-static void on_skipped(void *context, uint64_t offset, uint64_t size, const char *why)
+static void on_skipped(void *context, uint64_t place, uint64_t size, const char *why)
 {
 	struct worker *worker = context;
 
 	if (worker->skip_count < WORKER_SKIPS_MAX) {
 		struct worker_skip *skip = &worker->skips[worker->skip_count];
 
-		skip->offset = offset;
+		skip->place = place;
 		skip->size = size;
 		(void)utf8_repair(skip->why, sizeof(skip->why), why, strlen(why)); /* cut is fine */
 	}
@@ -74,16 +74,23 @@ static void tell_skips(struct worker *worker)
 		const struct worker_skip *skip =
 			&worker->skips[i < WORKER_SKIPS_MAX ? i : WORKER_SKIPS_MAX - 1];
 
-		builder_reject(worker->builder, strait_at_offset(skip->offset), NULL, 0, skip->why);
+		builder_reject(worker->builder, strait_at_offset(skip->place), NULL, 0, skip->why);
 	}
 }
 
-static int call_lines(struct worker *worker, const struct strait_stretch *stretch)
+/* A batch of lines of the file that begins at that place of the log. */
+static void begin_batch(struct worker *worker, uint64_t base)
+{
+	builder_begin(worker->builder, clock_now_ms());
+	tell_skips(worker); /* maybe of the file before: by places of the log */
+	builder_set_base(worker->builder, base);
+}
+
+static int call_lines(struct worker *worker, uint64_t base, const struct strait_stretch *stretch)
 {
 	int result;
 
-	builder_begin(worker->builder, clock_now_ms());
-	tell_skips(worker);
+	begin_batch(worker, base);
 	worker->log_overflow = false;
 	worker->source.reading = worker->builder;
 	result = worker->source.plugin->lines(&worker->source, stretch);
@@ -94,7 +101,8 @@ static int call_lines(struct worker *worker, const struct strait_stretch *stretc
 }
 
 /* Reads from the start of the stretch what fits a batch; *ret_size bytes. */
-static int fill_batch(struct worker *worker, struct strait_stretch *stretch, size_t *ret_size)
+static int fill_batch(struct worker *worker, uint64_t base, struct strait_stretch *stretch,
+		      size_t *ret_size)
 {
 	size_t size = piece_size(stretch->data, stretch->size, PIECE_BYTES);
 
@@ -102,13 +110,12 @@ static int fill_batch(struct worker *worker, struct strait_stretch *stretch, siz
 		size_t half = piece_size(stretch->data, size, size / 2);
 
 		stretch->size = size;
-		if (call_lines(worker, stretch) < 0)
+		if (call_lines(worker, base, stretch) < 0)
 			return -1;
 		if (!worker->log_overflow)
 			break;
 		if (half == size) { /* one line */
-			builder_begin(worker->builder, clock_now_ms());
-			tell_skips(worker);
+			begin_batch(worker, base);
 			builder_reject(worker->builder, strait_at_offset(stretch->offset),
 				       stretch->data, size,
 				       "the line gives more observations than a batch holds");
@@ -133,7 +140,7 @@ static int send_piece(struct worker *worker, const struct follow_stretch *stretc
 			  strlen(stretch->name)); /* cut is fine */
 	batch.release.name = name;
 	batch.release.dataset = batch.release.url = "";
-	batch.release.offset = stretch->offset + from;
+	batch.release.offset = stretch->base + stretch->offset + from;
 	batch.release.size = size;
 	batch.release.published_at_ms = newest ? newest : clock_now_ms();
 	hash_bytes(stretch->data + from, size, batch.release.sha256);
@@ -177,6 +184,30 @@ static size_t already_done(struct worker *worker, const struct follow_stretch *s
 	return memcmp(sha256, cursor->done_sha256, sizeof(sha256)) == 0 ? cursor->done_bytes : 0;
 }
 
+/* Main is told before the first of several batches: until the last one is in, figures are of a part
+ * of the log. done: bytes of the stretch behind which the next batch ends. What lies past the
+ * stretch may be the beginning of a line; only more than a piece of it is sure to be a batch. */
+static void note_progress(struct worker *worker, const struct follow_stretch *stretch, size_t done)
+{
+	uint64_t lag = follow_lag_bytes(worker->follow), at = stretch->offset + done;
+	bool begins = !worker->catches_up && (done < stretch->size || lag > PIECE_BYTES);
+
+	worker->log_progress = (double)at / (double)(stretch->offset + stretch->size + lag);
+	if (!begins)
+		return;
+	worker->catches_up = true;
+	worker_beat(worker);
+}
+
+/* The log is read to its end, and what was read is on its way. */
+static void end_catching_up(struct worker *worker)
+{
+	if (!worker->catches_up)
+		return;
+	worker->catches_up = false;
+	worker_beat(worker);
+}
+
 static int read_stretch(struct worker *worker, const struct follow_stretch *stretch)
 {
 	size_t done = already_done(worker, stretch);
@@ -191,8 +222,9 @@ static int read_stretch(struct worker *worker, const struct follow_stretch *stre
 		struct worker_cursor cursor;
 		size_t size;
 
-		if (fill_batch(worker, &piece, &size) < 0)
+		if (fill_batch(worker, stretch->base, &piece, &size) < 0)
 			return -1;
+		note_progress(worker, stretch, done + size);
 		cursor_after(worker, stretch, done + size, &cursor);
 		/* Lines that gave nothing at all (a header) are read again after a crash; not worth
 		 * a commit. */
@@ -200,6 +232,7 @@ static int read_stretch(struct worker *worker, const struct follow_stretch *stre
 		    send_piece(worker, stretch, done, size, &cursor) < 0)
 			return -1;
 		done += size;
+		worker_tick(worker);
 	}
 	return 0;
 }
@@ -209,7 +242,7 @@ static int send_skips(struct worker *worker)
 {
 	const struct worker_skip *skip = &worker->skips[0];
 	struct follow_stretch nothing = { .data = "",
-					  .offset = skip->offset,
+					  .base = skip->place,
 					  .name = strrchr(worker->setup.log, '/') + 1 };
 	struct worker_cursor cursor;
 	char identity[64];
@@ -220,7 +253,7 @@ static int send_skips(struct worker *worker)
 	/* Two skipped parts are two releases: what is hashed is where they are. */
 	nothing.size =
 		(size_t)snprintf(identity, sizeof(identity), "skipped %llu %llu %llu",
-				 (unsigned long long)skip->offset, (unsigned long long)skip->size,
+				 (unsigned long long)skip->place, (unsigned long long)skip->size,
 				 (unsigned long long)worker->committed);
 	nothing.data = identity;
 	return send_piece(worker, &nothing, 0, nothing.size, &cursor);
@@ -238,5 +271,8 @@ int worker_read_log(struct worker *worker)
 	if (result == 1)
 		return read_stretch(worker, &stretch);
 	worker->follow_ready = false;
-	return worker->skip_count > 0 ? send_skips(worker) : 0;
+	if (worker->skip_count > 0 && send_skips(worker) < 0)
+		return -1;
+	end_catching_up(worker);
+	return 0;
 }

@@ -16,6 +16,7 @@
 #include "inbox.h"
 #include "link.h"
 #include "plugin_host.h"
+#include "sandbox.h"
 #include "worker_cursor.h"
 
 struct event;
@@ -29,7 +30,7 @@ struct event_base;
 #define WORKER_SKIPS_MAX 16u /* skipped parts of a log told one by one; the rest are counted */
 
 struct worker_skip {
-	uint64_t offset, size;
+	uint64_t place, size;
 	char why[96];
 };
 
@@ -65,6 +66,7 @@ struct worker {
 	struct keyed_hash *hash;
 	struct builder *builder; /* of documents and stretches */
 	bool opened;
+	struct sandbox_layers sandbox; /* that hold it since then */
 
 	/* inputs */
 	struct inbox *inbox;
@@ -74,10 +76,14 @@ struct worker {
 	struct message_document identity; /* its name, size and hash */
 	int64_t document_date_ms;	  /* publication time if the plugin does not say one */
 	uint64_t document_done;		  /* its observations that are committed already */
+	bool document_refused;		  /* too many of its rows are rejects, or it changed */
+	bool document_changed;		  /* since it was hashed */
 	struct worker_cursor log_from; /* position before the stretch that is being read, and what
 					  of it is done */
 	bool log_resumed;	       /* the first stretch after the start was looked at */
 	bool log_overflow;	       /* the piece being read gives more than a batch holds */
+	bool catches_up;	       /* more of the log is there than one batch holds */
+	double log_progress;	       /* while it does: of the file */
 	struct worker_skip skips[WORKER_SKIPS_MAX];
 	uint64_t skip_count; /* all of them; told with the next batch */
 };
@@ -104,6 +110,8 @@ int worker_send_ready(struct worker *worker);
 /* The last words; both wait until they are written, or for a deadline. */
 void worker_send_fault(struct worker *worker);
 void worker_send_stopped(struct worker *worker);
+/* Tells how far it is, now. */
+void worker_beat(struct worker *worker);
 /* Heart beats on during long work. */
 void worker_tick(struct worker *worker);
 

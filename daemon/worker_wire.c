@@ -131,14 +131,19 @@ static void on_closed(void *context, const struct fault *fault)
 
 static void beat(struct worker *worker, uint32_t lag_ms, uint32_t block_s)
 {
-	struct message_heartbeat heartbeat = { .lag_ms = lag_ms,
-					       .allowed_block_s = block_s,
-					       .progress = worker_document_progress(worker) };
+	struct message_heartbeat heartbeat = {
+		.lag_ms = lag_ms,
+		.allowed_block_s = block_s,
+		.progress = worker->document || !worker->catches_up
+				    ? worker_document_progress(worker)
+				    : worker->log_progress,
+		.catches_up = worker->catches_up,
+	};
 
 	if (worker->cut_off)
 		return;
 	worker->heartbeat_sent_ms = clock_monotonic_ms();
-	/* If there is no memory for 36 bytes, the next one may have some. */
+	/* If there is no memory for so few bytes, the next one may have some. */
 	(void)message_put_heartbeat(link_output(worker->link), link_header(worker->link),
 				    &heartbeat);
 }
@@ -162,6 +167,11 @@ static void turn_loop(struct worker *worker, int flags)
 	if (event_base_loop(worker->base, flags) < 0 && worker->fault.kind == FAULT_NONE)
 		(void)fault_set(&worker->fault, FAULT_SYSTEM, "the event loop failed");
 	worker->source.waiting = waiting;
+}
+
+void worker_beat(struct worker *worker)
+{
+	beat(worker, 0, 0);
 }
 
 void worker_tick(struct worker *worker)
@@ -311,8 +321,8 @@ static int put_declaration(struct worker *worker, struct metric_declaration *met
 						    .every = (char *)from->every,
 						    .tolerance = (char *)from->tolerance,
 						    .title = (char *)from->title };
-	return message_put_ready(link_output(worker->link), link_header(worker->link),
-				 &declaration);
+	return message_put_ready(link_output(worker->link), link_header(worker->link), &declaration,
+				 &worker->sandbox);
 }
 
 int worker_send_ready(struct worker *worker)

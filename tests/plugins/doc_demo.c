@@ -4,7 +4,8 @@
  *
  *   level DAY VALUE     one observation        levels N          N of them, days from 0
  *   record KEY VALUE    one version            parts KEY N       one version of N parts
- *   reject TEXT         a reject               published MS      publication time
+ *   reject TEXT         a reject of that line  published MS      publication time
+ *   cell ROW COLUMN     a reject at that place of the sheet named last
  *   sheet NAME          a sheet                cover FIRST LAST  coverage
  *   fail CLASS          transient, config, input, bug, drifted, retired, silent
  *   log TEXT            a log line             crash             what it says
@@ -19,6 +20,7 @@
 #include "strait/plugin.h"
 
 #define DOCUMENT_MAX 65536
+#define SHEET_MAX    64
 
 static const struct strait_option options[] = {
 	{ .name = "limit",
@@ -122,14 +124,22 @@ static int be_busy(struct strait_source *source, struct strait_document *documen
 	return 0;
 }
 
-static int obey(struct strait_source *source, struct strait_document *document, const char *line)
+static void name_sheet(struct strait_document *document, char *sheet, const char *name)
+{
+	(void)snprintf(sheet, SHEET_MAX, "%.*s", SHEET_MAX - 1, name);
+	(void)strait_document_sheet(document, name);
+}
+
+/* at: of the line; sheet: of SHEET_MAX bytes, named last */
+static int obey(struct strait_source *source, struct strait_document *document, uint64_t at,
+		const char *line, char *sheet)
 {
 	char word[64] = "", rest[128] = "";
 	double value = 0;
 	int number = 0;
 
 	(void)sscanf(line, "%63s %127s %lf", word, rest, &value);
-	number = atoi(rest);
+	number = (int)strtol(rest, NULL, 10);
 	if (strcmp(word, "level") == 0)
 		return emit_level(source, number, value);
 	if (strcmp(word, "record") == 0)
@@ -137,12 +147,16 @@ static int obey(struct strait_source *source, struct strait_document *document, 
 	if (strcmp(word, "parts") == 0)
 		return emit_record(source, rest, (int)value, 1);
 	if (strcmp(word, "reject") == 0)
-		strait_reject(source, strait_at_offset(5), line, strlen(line), "told to reject: %s",
-			      rest);
+		strait_reject(source, at, line, strlen(line), "told to reject: %s", rest);
 	else if (strcmp(word, "published") == 0)
 		strait_document_published(document, atoll(rest));
+	else if (strcmp(word, "cell") == 0)
+		strait_reject(source,
+			      strait_at_cell(strait_document_sheet(document, sheet),
+					     (uint32_t)number, (unsigned int)value),
+			      line, strlen(line), "told to reject a cell");
 	else if (strcmp(word, "sheet") == 0)
-		(void)strait_document_sheet(document, rest);
+		name_sheet(document, sheet, rest);
 	else if (strcmp(word, "cover") == 0)
 		strait_document_covers(document, 0, number, (int)value);
 	else if (strcmp(word, "log") == 0)
@@ -163,6 +177,7 @@ static int obey(struct strait_source *source, struct strait_document *document, 
 static int document(struct strait_source *source, struct strait_document *input)
 {
 	char *text = calloc(1, DOCUMENT_MAX + 1), *next = text;
+	char sheet[SHEET_MAX] = "Sheet";
 	size_t size = 0;
 	long got = 1;
 	int result = 0;
@@ -172,9 +187,10 @@ static int document(struct strait_source *source, struct strait_document *input)
 		size += got > 0 ? (size_t)got : 0;
 	}
 	while (result == 0 && next && *next) {
-		char *line = strsep(&next, "\n");
+		const char *line = strsep(&next, "\n");
 
-		result = obey(source, input, line);
+		result =
+			obey(source, input, strait_at_offset((uint64_t)(line - text)), line, sheet);
 	}
 	free(text);
 	return result;

@@ -137,6 +137,7 @@ void driver_configure(const char *plugin, const char *log, const struct message_
 					       .incoming = driver.incoming,
 					       .log = log,
 					       .identity_key = { 1 },
+					       .reject_limit = 2000,
 					       .check_only = check_only,
 					       .options = options,
 					       .option_count = count };
@@ -160,6 +161,14 @@ void driver_proceed(bool skip, uint64_t observations)
 	SEND(proceed, &proceed_message);
 }
 
+void driver_go_on(uint64_t observations, int64_t published_at_ms)
+{
+	struct message_proceed proceed_message = { .observations = observations,
+						   .published_at_ms = published_at_ms };
+
+	SEND(proceed, &proceed_message);
+}
+
 void driver_commit(const struct batch *batch)
 {
 	ck_assert_uint_eq(batch->number, driver.last_batch + 1);
@@ -179,6 +188,8 @@ static bool is_small_talk(const struct frame *frame)
 	if (frame->type == MESSAGE_HEARTBEAT) {
 		ck_assert_int_eq(message_get_heartbeat(frame, &heartbeat, NULL), 0);
 		driver.beats++;
+		driver.catch_ups += heartbeat.catches_up && !driver.catches_up;
+		driver.catches_up = heartbeat.catches_up;
 		if (!isnan(heartbeat.progress))
 			driver.progress = heartbeat.progress;
 		return true;
@@ -248,10 +259,11 @@ void driver_expect(struct frame *ret_frame, enum message_type type)
 void driver_expect_ready(void)
 {
 	struct declaration declaration;
+	struct sandbox_layers sandbox;
 	struct frame frame;
 
 	driver_expect(&frame, MESSAGE_READY);
-	ck_assert_int_eq(message_get_ready(&frame, &declaration, NULL), 0);
+	ck_assert_int_eq(message_get_ready(&frame, &declaration, &sandbox, NULL), 0);
 	declaration_done(&declaration);
 }
 

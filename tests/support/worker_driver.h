@@ -22,6 +22,8 @@ struct worker_driver {
 	char logged[4096];		 /* LOG lines that came by */
 	unsigned int beats;		 /* heartbeats that came by */
 	double progress;		 /* of the last one that told any */
+	bool catches_up;		 /* as the last one said */
+	unsigned int catch_ups;		 /* how often that began */
 	uint64_t sequence;		 /* of the frame sent last */
 	/* what main would have stored */
 	uint64_t last_batch;
@@ -42,6 +44,8 @@ void driver_configure(const char *plugin, const char *log, const struct message_
 		      size_t count, bool check_only);
 void driver_start(void);
 void driver_proceed(bool skip, uint64_t observations);
+/* PROCEED with a document that is half read under that publication time. */
+void driver_go_on(uint64_t observations, int64_t published_at_ms);
 /* Stores number and cursor, and says so. */
 void driver_commit(const struct batch *batch);
 void driver_send_committed(uint64_t batch);

@@ -242,7 +242,8 @@ static const struct refusal {
 	{ "status 9", { .metric = LEVEL, .day = 1, .status = (enum strait_status)9 } },
 	{ "not a number", { .metric = LEVEL, .day = 1, .value = NAN } },
 	{ "not a number", { .metric = LEVEL, .day = 1, .value = -INFINITY } },
-	{ "below 1e15", { .metric = LEVEL, .day = 1, .value = 1e15 } },
+	{ "below 1e+15", { .metric = LEVEL, .day = 1, .value = 1e15 } },
+	{ "below 1e+12", { .metric = EVENT, .day = 1, .value = -1e12, .labels = { "a", "x" } } },
 	{ "day is not between", { .metric = LEVEL, .day = -1 } },
 	{ "day is not between", { .metric = LEVEL, .day = 84006 } },
 	{ "known_at",
@@ -340,15 +341,102 @@ START_TEST(extracts_are_short_and_reasons_clean)
 }
 END_TEST
 
-START_TEST(rejects_past_the_limit_are_counted)
+static void reject_numbered(int from, int to)
 {
-	for (int i = 0; i < 1000; i++)
-		builder_reject(builder, (uint64_t)i, "x", 1, "why");
+	char reason[32];
+
+	for (int i = from; i < to; i++) {
+		(void)snprintf(reason, sizeof(reason), "why %d", i);
+		builder_reject(builder, strait_at_offset(1000 + (uint64_t)i), "x1", 2, reason);
+	}
+}
+
+START_TEST(as_many_rejects_as_have_room_are_told_one_by_one)
+{
+	reject_numbered(0, BATCH_REJECTS_MAX);
+	ck_assert_uint_eq(batch_now().reject_count, BATCH_REJECTS_MAX);
+	ck_assert_str_eq(batch_now().rejects[BATCH_REJECTS_MAX - 1].reason, "why 255");
+}
+END_TEST
+
+START_TEST(rejects_past_the_limit_are_summed_up_in_the_last)
+{
+	const struct batch_reject *last;
+
+	reject_numbered(0, 300);
+	ck_assert_str_eq(batch_now().rejects[BATCH_REJECTS_MAX - 1].reason,
+			 "and 45 more rejected in this batch, up to byte 1299; the first of them: "
+			 "why 255");
+	reject_numbered(300, 1000);
 	ck_assert_uint_eq(batch_now().reject_count, BATCH_REJECTS_MAX);
 	ck_assert_uint_eq(batch_now().rejected, 1000);
+	ck_assert_str_eq(batch_now().rejects[BATCH_REJECTS_MAX - 2].reason, "why 254");
+	last = &batch_now().rejects[BATCH_REJECTS_MAX - 1];
+	ck_assert_uint_eq(last->at, 1255);
+	ck_assert_str_eq(last->reason,
+			 "and 745 more rejected in this batch, up to byte 1999; the first of them: "
+			 "why 255");
+	ck_assert_str_eq(last->extract, "x9");
 	builder_next(builder);
 	ck_assert_uint_eq(batch_now().rejected, 0);
 	ck_assert_uint_eq(builder_rejected(builder), 1000);
+	reject_numbered(0, BATCH_REJECTS_MAX); /* the next batch begins anew */
+	ck_assert_str_eq(batch_now().rejects[BATCH_REJECTS_MAX - 1].reason, "why 255");
+}
+END_TEST
+
+START_TEST(the_sum_of_rejects_names_its_last_cell)
+{
+	(void)builder_sheet(builder, "Notes");
+	(void)builder_sheet(builder, "Data");
+	for (uint32_t row = 0; row < 257; row++)
+		builder_reject(builder, strait_at_cell(1, row, 27), NULL, 0, "'x' is no number");
+	ck_assert_str_eq(batch_now().rejects[BATCH_REJECTS_MAX - 1].reason,
+			 "and 2 more rejected in this batch, up to Data!AB257; the first of them: "
+			 "'x' is no number");
+}
+END_TEST
+
+/* ── the share of rows with rejects ────────────────────────────────────────────────────────── */
+
+START_TEST(a_row_with_good_and_bad_cells_is_one_row)
+{
+	struct strait_observation cell = level(18500, 1);
+
+	for (uint32_t row = 0; row < 10; row++) {
+		for (unsigned int column = 0; column < 5; column++) {
+			cell.at = strait_at_cell(0, row, column);
+			if (row < 3 && column % 2 == 1)
+				builder_reject(builder, cell.at, "x", 1, "no number");
+			else
+				add(cell);
+		}
+	}
+	ck_assert_uint_eq(builder_rejected(builder), 6);
+	ck_assert_uint_eq(builder_rows(builder), 10);
+	ck_assert_uint_eq(builder_rows_rejected(builder), 3);
+}
+END_TEST
+
+START_TEST(rows_are_told_apart_by_their_place)
+{
+	struct strait_observation refused = level(-1, 1);
+
+	builder_reject(builder, strait_at_offset(10), "x", 1, "first cell");
+	builder_reject(builder, strait_at_offset(10), "x", 1, "second cell");
+	builder_reject(builder, strait_at_offset(20), "x", 1, "first cell");
+	refused.at = strait_at_offset(20);
+	ck_assert_int_eq(builder_add(builder, &refused), -EINVAL);
+	builder_reject(builder, 0, "x", 1, "nobody said where");
+	builder_reject(builder, 0, "x", 1, "nobody said where");
+	builder_next(builder); /* the share is that of the release */
+	builder_reject(builder, strait_at_cell(0, 1, 1), "x", 1, "row 2");
+	builder_reject(builder, strait_at_cell(1, 1, 1), "x", 1, "row 2 of another sheet");
+	ck_assert_uint_eq(builder_rows(builder), 6);
+	ck_assert_uint_eq(builder_rows_rejected(builder), 6);
+	builder_begin(builder, NOW_MS);
+	ck_assert_uint_eq(builder_rows(builder), 0);
+	ck_assert_uint_eq(builder_rows_rejected(builder), 0);
 }
 END_TEST
 
@@ -549,7 +637,11 @@ int main(void)
 	tcase_add_test(tcase, missing_needs_no_value);
 	tcase_add_loop_test(tcase, extracts_are_masked, 0, sizeof(maskings) / sizeof(maskings[0]));
 	tcase_add_test(tcase, extracts_are_short_and_reasons_clean);
-	tcase_add_test(tcase, rejects_past_the_limit_are_counted);
+	tcase_add_test(tcase, as_many_rejects_as_have_room_are_told_one_by_one);
+	tcase_add_test(tcase, rejects_past_the_limit_are_summed_up_in_the_last);
+	tcase_add_test(tcase, the_sum_of_rejects_names_its_last_cell);
+	tcase_add_test(tcase, a_row_with_good_and_bad_cells_is_one_row);
+	tcase_add_test(tcase, rows_are_told_apart_by_their_place);
 	tcase_add_test(tcase, a_batch_is_full_before_it_is_too_large);
 	tcase_add_test(tcase, a_version_is_never_cut);
 	tcase_add_test(tcase, a_version_has_a_greatest_size);

@@ -18,7 +18,8 @@
 static char directory[64];
 
 /* What plugins call comes from an archive: without a use of it, the linker would leave it out. */
-static int (*volatile host)(struct strait_source *, const struct strait_observation *) = strait_emit;
+static int (*volatile host)(struct strait_source *,
+			    const struct strait_observation *) = strait_emit;
 
 static void set_up(void)
 {
@@ -111,6 +112,8 @@ static const struct bad {
 	{ "wrong_name", "contains plugin 'right_name'" },
 	{ "no_callback", "none of document, lines and start" },
 	{ "bad_metric", "metric 'demo' twice" },
+	{ "bad_check", "check 'months' compares every month, which the periods of metric "
+		       "'demo.weekly' do not add up to" },
 	{ "unknown_symbol", "strait_of_the_future" },
 	{ "not_there", "No such file" },
 };
@@ -238,6 +241,8 @@ static const struct bad_option {
 	const char *why;
 } bad_options[] = {
 	{ { "limt", "5" }, "unknown key 'limt'; did you mean 'limit'?" },
+	{ { "cadense", "7d" }, "unknown key 'cadense'; did you mean 'cadence'?" },
+	{ { "reject_limt", "7%" }, "unknown key 'reject_limt'; did you mean 'reject_limit'?" },
 	{ { "column", "5" }, "unknown key 'column'" },
 	{ { "column.", "5" }, "unknown key 'column.'" },
 	{ { "limit", "0" }, "'limit = 0' is not between 1 and 1000" },

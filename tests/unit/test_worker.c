@@ -15,11 +15,12 @@
 START_TEST(declares_what_its_plugin_declares)
 {
 	struct declaration declaration;
+	struct sandbox_layers sandbox;
 	struct frame frame;
 
 	driver_configure("doc_demo", "", NULL, 0, false);
 	driver_expect(&frame, MESSAGE_READY);
-	ck_assert_int_eq(message_get_ready(&frame, &declaration, NULL), 0);
+	ck_assert_int_eq(message_get_ready(&frame, &declaration, &sandbox, NULL), 0);
 	ck_assert_str_eq(declaration.plugin, "doc_demo");
 	ck_assert_uint_eq(declaration.metric_count, 2);
 	ck_assert_str_eq(declaration.figures[0].name, "demo.latest");

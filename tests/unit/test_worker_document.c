@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "strait/date.h"
@@ -196,6 +198,31 @@ START_TEST(goes_on_in_the_middle_of_a_document)
 }
 END_TEST
 
+static const struct dated {
+	const char *text;
+	int64_t half_read_ms, published_ms;
+} dated[] = {
+	{ "level 1 1\nlevel 2 2\n", 1400000000000, 1400000000000 },
+	{ "level 1 1\nlevel 2 2\n", 0, 1500000000000 },
+	{ "published 1600000000000\nlevel 1 1\nlevel 2 2\n", 1400000000000, 1600000000000 },
+};
+
+START_TEST(goes_on_under_the_publication_time_that_it_began_with)
+{
+	struct batch batch;
+
+	driver_drop_dated("a.txt", dated[_i].text, 1500000000); /* touched since */
+	driver_begin("doc_demo", "");
+	driver_expect_document("a.txt");
+	driver_go_on(1, dated[_i].half_read_ms);
+	batch = driver_expect_batch();
+	ck_assert_uint_eq(batch.first, 1);
+	ck_assert_int_eq(batch.release.published_at_ms, dated[_i].published_ms);
+	driver_commit(&batch);
+	driver_expect_stopped();
+}
+END_TEST
+
 START_TEST(goes_on_where_another_version_stopped)
 {
 	struct batch batch;
@@ -274,6 +301,23 @@ static const struct broken {
 	{ "retired", STRAIT_FAULT_RETIRED },
 };
 
+START_TEST(an_empty_document_fails_for_being_empty)
+{
+	struct message_failed failed;
+	struct frame frame;
+
+	driver_drop("a.txt", "");
+	driver_begin("doc_demo", "");
+	driver_expect_document("a.txt");
+	driver_proceed(false, 0);
+	driver_expect(&frame, MESSAGE_FAILED);
+	ck_assert_int_eq(message_get_failed(&frame, driver.scratch, &failed, NULL), 0);
+	ck_assert_str_eq(failed.reason, "is empty");
+	ck_assert_uint_eq(failed.class_, STRAIT_FAULT_INPUT);
+	driver_expect_stopped();
+}
+END_TEST
+
 START_TEST(a_broken_document_fails_and_the_next_is_read)
 {
 	char text[64], reason[64];
@@ -281,7 +325,7 @@ START_TEST(a_broken_document_fails_and_the_next_is_read)
 	struct frame frame;
 	struct batch batch;
 
-	(void)snprintf(text, sizeof(text), "level 1 1\nreject x\nreject y\nfail %s\n",
+	(void)snprintf(text, sizeof(text), "level 1 1\nsheet S\nreject x\nreject y\nfail %s\n",
 		       broken[_i].how);
 	(void)snprintf(reason, sizeof(reason), "told to fail: %s", broken[_i].how);
 	driver_drop("a.txt", text);
@@ -290,17 +334,212 @@ START_TEST(a_broken_document_fails_and_the_next_is_read)
 	driver_expect_document("a.txt");
 	driver_proceed(false, 0);
 	driver_expect(&frame, MESSAGE_FAILED);
-	ck_assert_int_eq(message_get_failed(&frame, &failed, NULL), 0);
+	ck_assert_int_eq(message_get_failed(&frame, driver.scratch, &failed, NULL), 0);
 	ck_assert_str_eq(failed.name, "a.txt");
 	ck_assert_str_eq(failed.reason, reason);
 	ck_assert_uint_eq(failed.class_, broken[_i].class_);
 	ck_assert_uint_eq(failed.rejected, 2);
+	ck_assert_uint_eq(failed.reject_count, 2);
+	ck_assert_str_eq(failed.rejects[1].reason, "told to reject: y");
+	ck_assert_str_eq(failed.rejects[1].extract, "xxxxxx x");
+	ck_assert_uint_eq(failed.rejects[1].at, 27);
+	ck_assert_uint_eq(failed.sheet_count, 1);
+	ck_assert_str_eq(failed.sheets[0], "S");
 	driver_expect_document("b.txt");
 	driver_proceed(false, 0);
 	batch = driver_expect_batch();
 	ck_assert_uint_eq(batch.number, 1);
 	ck_assert_uint_eq(batch.observation_count, 1);
 	driver_commit(&batch);
+	driver_expect_stopped();
+}
+END_TEST
+
+/* The next frame, which must be FAILED of that document; valid until the next one. */
+static struct message_failed expect_failed(const char *name)
+{
+	struct message_failed failed = { 0 };
+	struct frame frame;
+
+	driver_expect(&frame, MESSAGE_FAILED);
+	ck_assert_int_eq(message_get_failed(&frame, driver.scratch, &failed, NULL), 0);
+	ck_assert_str_eq(failed.name, name);
+	return failed;
+}
+
+/* Writes into a file of incoming/ that is there, some seconds after it was made. */
+static void write_into(const char *name, const char *text)
+{
+	struct timespec times[2] = { { .tv_nsec = UTIME_OMIT } };
+	char path[256];
+	FILE *file;
+
+	(void)snprintf(path, sizeof(path), "%s/%s", driver.incoming, name);
+	file = fopen(path, "r+e");
+	ck_assert_ptr_nonnull(file);
+	ck_assert_int_ge(fputs(text, file), 0);
+	ck_assert_int_eq(fflush(file), 0);
+	times[1].tv_sec = time(NULL) + 2;
+	ck_assert_int_eq(futimens(fileno(file), times), 0);
+	ck_assert_int_eq(fclose(file), 0);
+}
+
+#define CHANGED                                                                                    \
+	"it changed while it was read; rename finished files into incoming/ instead of "           \
+	"writing them there"
+
+static const char *const rewritten[] = { "level 3 3\n", "level 3 3\nlevel 4 4\n", "fail input\n",
+					 "fail drifted\n" };
+
+START_TEST(a_document_written_to_between_its_hash_and_its_reading_fails)
+{
+	struct message_failed failed;
+
+	driver_drop("a.txt", "level 1 1\n");
+	driver_begin("doc_demo", "");
+	driver_expect_document("a.txt");
+	write_into("a.txt", rewritten[_i]);
+	driver_proceed(false, 0);
+	failed = expect_failed("a.txt");
+	ck_assert_str_eq(failed.reason, CHANGED);
+	ck_assert_uint_eq(failed.class_, STRAIT_FAULT_INPUT);
+	driver_kill(); /* main would move it away */
+}
+END_TEST
+
+START_TEST(a_document_written_to_between_two_batches_fails_at_the_next)
+{
+	struct message_failed failed;
+	struct frame frame;
+	struct batch batch;
+
+	driver_drop("large.txt", LARGE);
+	driver_begin("doc_demo", "");
+	driver_expect_document("large.txt");
+	driver_proceed(false, 0);
+	batch = driver_expect_batch();
+	write_into("large.txt", "level 70000 8");
+	driver_commit(&batch);
+	ck_assert(driver_next(&frame));
+	if (frame.type == MESSAGE_BATCH) { /* it was ready before: the one after it is the next */
+		ck_assert_int_eq(message_get_batch(&frame, driver.scratch, &batch, NULL), 0);
+		ck_assert(!batch.final);
+		driver_commit(&batch);
+		ck_assert(driver_next(&frame));
+	}
+	ck_assert_uint_eq(frame.type, MESSAGE_FAILED);
+	ck_assert_int_eq(message_get_failed(&frame, driver.scratch, &failed, NULL), 0);
+	ck_assert_str_eq(failed.reason, CHANGED);
+	driver_kill();
+}
+END_TEST
+
+static const struct share {
+	int good, bad;
+	bool refused;
+} shares[] = {
+	{ 16, 4, false },		    /* 20 % is what is allowed */
+	{ 15, 5, true },  { 0, 19, false }, /* too short to judge */
+	{ 0, 20, true },  { 80, 21, true }, { 80, 20, false },
+};
+
+START_TEST(a_share_of_rejects_over_the_limit_refuses_the_document)
+{
+	char text[2048] = "";
+	struct batch batch;
+
+	for (int i = 0; i < shares[_i].good; i++)
+		(void)snprintf(text + strlen(text), sizeof(text) - strlen(text), "level %d 1\n", i);
+	for (int i = 0; i < shares[_i].bad; i++)
+		(void)snprintf(text + strlen(text), sizeof(text) - strlen(text), "reject %c\n",
+			       "xy"[i % 2]);
+	driver_drop("a.txt", text);
+	driver_begin("doc_demo", "");
+	driver_expect_document("a.txt");
+	driver_proceed(false, 0);
+	if (shares[_i].refused) {
+		struct message_failed failed = expect_failed("a.txt");
+		char expected[256];
+
+		(void)snprintf(expected, sizeof(expected),
+			       "%d of %d rows are rejected, more than reject_limit = 20%% allows: "
+			       "told to reject: x; told to reject: y",
+			       shares[_i].bad, shares[_i].good + shares[_i].bad);
+		ck_assert_str_eq(failed.reason, expected);
+		ck_assert_uint_eq(failed.class_, STRAIT_FAULT_INPUT);
+		ck_assert_uint_eq(failed.rejected, (uint64_t)shares[_i].bad);
+		ck_assert_uint_eq(failed.reject_count, (uint64_t)shares[_i].bad);
+	} else {
+		batch = driver_expect_batch();
+		ck_assert_uint_eq(batch.rejected, (uint64_t)shares[_i].bad);
+		driver_commit(&batch);
+	}
+	driver_drop("b.txt", "level 2 2\n"); /* the worker goes on */
+	driver_expect_document("b.txt");
+	driver_proceed(false, 0);
+	batch = driver_expect_batch();
+	driver_commit(&batch);
+	driver_expect_stopped();
+}
+END_TEST
+
+/* 25 bad cells stand in 5 rows of the 25. */
+START_TEST(many_bad_cells_of_a_few_rows_refuse_no_document)
+{
+	char text[2048] = "";
+	struct batch batch;
+
+	for (int i = 0; i < 20; i++)
+		(void)snprintf(text + strlen(text), sizeof(text) - strlen(text), "level %d 1\n", i);
+	for (int i = 0; i < 25; i++)
+		(void)snprintf(text + strlen(text), sizeof(text) - strlen(text), "cell %d %d\n",
+			       i / 5, i % 5);
+	driver_drop("a.txt", text);
+	driver_begin("doc_demo", "");
+	driver_expect_document("a.txt");
+	driver_proceed(false, 0);
+	batch = driver_expect_batch();
+	ck_assert_uint_eq(batch.accepted, 20);
+	ck_assert_uint_eq(batch.rejected, 25);
+	driver_commit(&batch);
+	(void)snprintf(text + strlen(text), sizeof(text) - strlen(text), "cell 5 0\ncell 5 1\n");
+	driver_drop("c.txt", text);
+	driver_expect_document("c.txt");
+	driver_proceed(false, 0);
+	ck_assert_str_eq(expect_failed("c.txt").reason,
+			 "6 of 26 rows are rejected, more than reject_limit = 20% allows: "
+			 "told to reject a cell");
+	driver_expect_stopped();
+}
+END_TEST
+
+#define MANY 5000 /* of about 21,000 rows when the first batch is full */
+
+START_TEST(too_many_rejects_are_noticed_at_the_first_cut)
+{
+	static const char row[] = "reject x\n", rest[] = "levels 20000\nfail bug\n";
+	char *text = calloc(1, MANY * (sizeof(row) - 1) + sizeof(rest));
+	struct message_failed failed;
+
+	ck_assert_ptr_nonnull(text);
+	for (int i = 0; i < MANY; i++)
+		memcpy(text + (size_t)i * (sizeof(row) - 1), row, sizeof(row) - 1);
+	memcpy(text + MANY * (sizeof(row) - 1), rest, sizeof(rest));
+	driver_drop("a.txt", text);
+	free(text);
+	driver_begin("doc_demo", "");
+	driver_expect_document("a.txt");
+	driver_proceed(false, 0);
+	failed = expect_failed(
+		"a.txt"); /* before any batch, and the plugin's own end is not asked */
+	ck_assert_uint_eq(failed.rejected, MANY);
+	ck_assert_uint_eq(failed.reject_count, BATCH_REJECTS_MAX);
+	/* every line is 9 bytes long */
+	ck_assert_str_eq(failed.rejects[BATCH_REJECTS_MAX - 1].reason,
+			 "and 4745 more rejected in this batch, up to byte 44991; the first of "
+			 "them: told to reject: x");
+	ck_assert_uint_eq(failed.rejects[BATCH_REJECTS_MAX - 1].at, 255 * 9);
+	ck_assert_ptr_null(strstr(failed.reason, "more rejected"));
 	driver_expect_stopped();
 }
 END_TEST
@@ -420,13 +659,23 @@ int main(void)
 	tcase_add_test(tcase, a_document_without_a_date_is_as_old_as_its_file);
 	tcase_add_test(tcase, a_large_document_waits_for_every_commit);
 	tcase_add_test(tcase, goes_on_in_the_middle_of_a_document);
+	tcase_add_loop_test(tcase, goes_on_under_the_publication_time_that_it_began_with, 0,
+			    sizeof(dated) / sizeof(dated[0]));
 	tcase_add_test(tcase, goes_on_where_another_version_stopped);
 	tcase_add_test(tcase, stops_in_the_middle_of_a_document);
 	tcase_add_test(tcase, a_long_parse_is_heard_of);
 	tcase_add_test(tcase, stops_in_the_middle_of_a_long_parse);
 	tcase_add_test(tcase, ends_in_the_middle_of_a_document_when_main_is_gone);
+	tcase_add_test(tcase, an_empty_document_fails_for_being_empty);
 	tcase_add_loop_test(tcase, a_broken_document_fails_and_the_next_is_read, 0,
 			    sizeof(broken) / sizeof(broken[0]));
+	tcase_add_loop_test(tcase, a_document_written_to_between_its_hash_and_its_reading_fails, 0,
+			    sizeof(rewritten) / sizeof(rewritten[0]));
+	tcase_add_test(tcase, a_document_written_to_between_two_batches_fails_at_the_next);
+	tcase_add_loop_test(tcase, a_share_of_rejects_over_the_limit_refuses_the_document, 0,
+			    sizeof(shares) / sizeof(shares[0]));
+	tcase_add_test(tcase, many_bad_cells_of_a_few_rows_refuse_no_document);
+	tcase_add_test(tcase, too_many_rejects_are_noticed_at_the_first_cut);
 	tcase_add_loop_test(tcase, a_failing_plugin_ends_the_worker, 0,
 			    sizeof(failures) / sizeof(failures[0]));
 	tcase_add_test(tcase, a_crash_is_a_signal);

@@ -109,6 +109,32 @@ START_TEST(goes_on_in_the_middle_of_a_stretch)
 }
 END_TEST
 
+START_TEST(says_before_the_first_of_several_batches_that_it_catches_up_and_at_the_end_that_it_has)
+{
+	struct batch batch;
+
+	append_words(12000);
+	driver_begin("lines_demo", driver.log_path);
+	batch = driver_expect_batch();
+	ck_assert(driver.catches_up);
+	ck_assert_double_gt(driver.progress, 0.2);
+	ck_assert_double_lt(driver.progress, 0.5);
+	for (int i = 0; i < 2; i++) {
+		driver_commit(&batch);
+		batch = driver_expect_batch();
+		ck_assert(driver.catches_up);
+	}
+	driver_commit(&batch);
+	while (driver.catches_up)
+		driver_expect_beat();
+	driver_append("single 18500\nhalf");
+	batch = driver_expect_batch();
+	driver_commit(&batch);
+	driver_expect_stopped();
+	ck_assert_uint_eq(driver.catch_ups, 1);
+}
+END_TEST
+
 START_TEST(a_piece_that_gives_too_much_is_halved)
 {
 	struct batch batch;
@@ -229,6 +255,9 @@ int main(void)
 	tcase_add_test(tcase, follows_a_log);
 	tcase_add_test(tcase, reads_again_what_was_not_committed);
 	tcase_add_test(tcase, goes_on_in_the_middle_of_a_stretch);
+	tcase_add_test(
+		tcase,
+		says_before_the_first_of_several_batches_that_it_catches_up_and_at_the_end_that_it_has);
 	tcase_add_test(tcase, a_piece_that_gives_too_much_is_halved);
 	tcase_add_test(tcase, a_line_that_gives_too_much_is_rejected);
 	tcase_add_test(tcase, a_log_line_too_long_is_a_reject_even_if_it_is_the_last);
