@@ -15,7 +15,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #include "cleanup.h"
@@ -219,6 +218,7 @@ int store_end(struct store *store, struct fault *fault)
 	store_step();
 	if (!store_failed(store))
 		return 0;
+	store->change_count = -1;
 	if (fault)
 		*fault = store->fault;
 	store->fault = (struct fault){ .kind = FAULT_NONE };
@@ -231,9 +231,12 @@ int store_end(struct store *store, struct fault *fault)
 
 /* ── opening ───────────────────────────────────────────────────────────────────────────────── */
 
-/* Two daemons on one store would both number commits; the lock lives as long as the process. */
+/* Two daemons on one store would both number commits. A record lock belongs to this process alone:
+   a worker that was just forked does not keep it when the daemon is killed. Nobody else here opens
+   that file, so nothing lets go of it early. */
 static int take_lock(const char *path, int *ret_fd, struct fault *fault)
 {
+	struct flock whole = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
 	char lock_path[4200];
 	CLEANUP(close_fd) int fd = -1;
 
@@ -245,7 +248,7 @@ static int take_lock(const char *path, int *ret_fd, struct fault *fault)
 			fault, errno,
 			"store: cannot open '%s'; is the state directory writable for the daemon's user?",
 			lock_path);
-	if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+	if (fcntl(fd, F_SETLK, &whole) < 0)
 		return fault_set(
 			fault, FAULT_SYSTEM,
 			"store: '%s' is in use by another straitd; stop that one first, or give this one its own --state directory",
@@ -282,6 +285,7 @@ int store_open(const char *path, struct store **ret_store, struct fault *fault)
 	if (!store)
 		return fault_set(fault, FAULT_MEMORY, "store: out of memory");
 	store->lock_fd = -1;
+	store->change_count = -1;
 	if (take_lock(path, &store->lock_fd, fault) < 0)
 		goto failed;
 	if (sqlite3_open_v2(path, &store->db,

@@ -14,6 +14,7 @@
 #pragma once
 
 #include "batch.h"
+#include "explanation.h"
 #include "fault.h"
 #include "model.h"
 
@@ -43,10 +44,19 @@ void store_set_cursor(struct store *store, int64_t source, uint64_t batch, const
 
 struct store_totals {
 	uint64_t accepted, rejected;
-	int64_t last_read_ms, last_published_ms;
-	char last_release[128];
+	int64_t last_read_ms;
+	struct source_health health;
 };
 void store_totals(struct store *store, int64_t source, struct store_totals *ret_totals);
+/* The newest published release that is complete; all 0 = none. Looks at all of the source's. */
+struct store_newest {
+	char name[128];
+	int64_t published_at_ms;
+	uint8_t sha256[SHA256_BYTES];
+};
+void store_newest_release(struct store *store, int64_t source, struct store_newest *ret_newest);
+/* Remembers since when the source is configured; the first time counts. */
+void store_known_since(struct store *store, int64_t source, int64_t now_ms);
 
 /* Keeps a declaration as it came, for the next start. */
 void store_put_declaration(struct store *store, int64_t source,
@@ -86,8 +96,11 @@ void store_release_open(struct store *store, int64_t source, const struct batch 
 void store_release_close(struct store *store, const struct store_release *release,
 			 const struct batch *batch, int64_t now_ms);
 /* Document with this hash: complete, or how many observations are in. */
-void store_release_state(struct store *store, int64_t source, const uint8_t sha256[SHA256_BYTES],
-			 bool *ret_complete, uint64_t *ret_observations);
+/* name: its date tells publications of the same bytes apart; "" = the bytes alone do.
+ *ret_published_at_ms: of the release that is half read, 0 = none is. */
+void store_release_state(struct store *store, int64_t source, const char *name,
+			 const uint8_t sha256[SHA256_BYTES], bool *ret_complete,
+			 uint64_t *ret_observations, int64_t *ret_published_at_ms);
 
 /* Level: one value of the release for one period. Not current before store_level_close(). */
 void store_level_put(struct store *store, const struct store_release *release, int64_t metric,
@@ -134,6 +147,23 @@ struct store_effect *store_effects_of(struct store_effects *effects, int64_t met
 void store_reject(struct store *store, const struct store_release *release,
 		  const struct batch_reject *reject, int64_t now_ms);
 
+/* ── how a source is ───────────────────────────────────────────────────────────────────────── */
+
+/* A batch of the release has content up to there. */
+void store_content_put(struct store *store, const struct store_release *release, int64_t end_ms);
+/* The release is complete: when its content is newer, the source's moves, and earlier trouble is
+   over. adds_up: more of the same period is new content too (events, records); else a period that
+   is stated again is not. */
+void store_content_close(struct store *store, const struct store_release *release, bool adds_up,
+			 int64_t now_ms);
+/* A document came that is complete already: the source still answers, if nothing newer is known. */
+void store_answered(struct store *store, int64_t source, const uint8_t sha256[SHA256_BYTES],
+		    int64_t now_ms);
+/* Takes back what was committed of the document, keeps its rejects, counts them once, and notes
+   trouble. */
+void store_fail_document(struct store *store, int64_t source,
+			 const struct failed_document *document, int64_t now_ms);
+
 /* ── figures and the feed ──────────────────────────────────────────────────────────────────── */
 
 uint64_t store_sequence(struct store *store);
@@ -149,6 +179,9 @@ void store_each_figure(struct store *store,
 int store_changes(struct store *store, uint64_t after, size_t max, uint64_t *ret_oldest,
 		  struct change_row **ret_rows, size_t *ret_count, bool *ret_complete,
 		  struct fault *fault);
+/* Forgets the oldest commits once there are more rows of changes than that; then there are at most
+   so many, unless the newest commit alone has more. Costs nothing below the limit. */
+void store_trim_changes(struct store *store, size_t limit);
 /* Forgets changes older than this, and all but the newest rejects of each source. */
 void store_expire(struct store *store, int64_t before_ms, size_t rejects_kept);
 int store_rejects(struct store *store, const char *source, size_t max, struct reject_row **ret_rows,
@@ -175,6 +208,17 @@ int store_buckets(struct store *store, const struct store_selection *selection, 
 		  struct fault *fault);
 int store_versions(struct store *store, const struct store_selection *selection, int32_t day,
 		   struct version_row **ret_rows, size_t *ret_count, struct fault *fault);
+
+/* What the points of the selection come from: every period (of that granularity) wholly within
+   `period`. as_of_ms 0 = now. More than max rows is FAULT_TOO_LARGE. explanation_inputs_done() what
+   was given. */
+int store_explain(struct store *store, const struct store_selection *selection,
+		  enum strait_granularity granularity, struct period period, int64_t as_of_ms,
+		  size_t max, struct explanation_inputs *ret_inputs, struct fault *fault);
+/* A finished release with this hash; 1 = there is none. explanation_release_done() what was given.
+ */
+int store_release_by_hash(struct store *store, const uint8_t sha256[SHA256_BYTES],
+			  struct explanation_release *ret_release, struct fault *fault);
 
 /* Distribution buckets: see store_value.c for the formula. */
 int64_t store_bucket_of(double value);

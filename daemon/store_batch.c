@@ -59,31 +59,6 @@ void store_set_cursor(struct store *store, int64_t source, uint64_t batch, const
 		now_ms, source);
 }
 
-void store_totals(struct store *store, int64_t source, struct store_totals *ret_totals)
-{
-	sqlite3_stmt *row =
-		store_sql(store, "SELECT accepted, rejected, last_read FROM source WHERE id = ?");
-
-	*ret_totals = (struct store_totals){ 0 };
-	store_bind(store, row, "i", source);
-	if (store_row(store, row)) {
-		ret_totals->accepted = (uint64_t)sqlite3_column_int64(row, 0);
-		ret_totals->rejected = (uint64_t)sqlite3_column_int64(row, 1);
-		ret_totals->last_read_ms = sqlite3_column_int64(row, 2);
-		(void)sqlite3_reset(row); /* one row was wanted */
-	}
-	row = store_sql(store,
-			"SELECT name, published_at FROM release WHERE source = ? AND complete = 1"
-			" ORDER BY published_at DESC, tie DESC LIMIT 1");
-	store_bind(store, row, "i", source);
-	if (store_row(store, row)) {
-		(void)snprintf(ret_totals->last_release, sizeof(ret_totals->last_release), "%s",
-			       store_text(row, 0));
-		ret_totals->last_published_ms = sqlite3_column_int64(row, 1);
-		(void)sqlite3_reset(row); /* one row was wanted */
-	}
-}
-
 int64_t store_metric(struct store *store, const char *name)
 {
 	int64_t id = store_number(store, "SELECT id FROM metric WHERE name = ?", 0, "t", name);
@@ -108,7 +83,7 @@ int64_t store_series(struct store *store, int64_t metric, const char *labels)
 /* ── releases ──────────────────────────────────────────────────────────────────────────────── */
 
 /* Releases of the same instant are ordered by their content, not by their arrival. */
-static int64_t tie_of(const uint8_t sha256[SHA256_BYTES])
+int64_t store_tie(const uint8_t sha256[SHA256_BYTES])
 {
 	int64_t tie = 0;
 
@@ -118,20 +93,30 @@ static int64_t tie_of(const uint8_t sha256[SHA256_BYTES])
 }
 
 static bool find_unfinished(struct store *store, int64_t source, const struct batch *batch,
+			    const char *plugin_version, int64_t now_ms,
 			    struct store_release *release)
 {
-	sqlite3_stmt *row = store_sql(store, "SELECT id, published_at, observations FROM release"
-					     " WHERE source = ? AND sha256 = ? AND complete = 0");
-	int64_t observations;
+	sqlite3_stmt *row = store_sql(
+		store, "SELECT id, published_at, observations, failed, rejected FROM release"
+		       " WHERE source = ? AND sha256 = ? AND complete = 0");
+	int64_t published_at_ms, observations, rejected;
+	bool failed;
 
 	store_bind(store, row, "ib", source, batch->release.sha256, (size_t)SHA256_BYTES);
 	if (!store_row(store, row))
 		return false;
 	release->id = sqlite3_column_int64(row, 0);
-	release->published_at_ms = sqlite3_column_int64(row, 1);
+	published_at_ms = sqlite3_column_int64(row, 1);
 	observations = sqlite3_column_int64(row, 2);
-	(void)sqlite3_reset(row); /* one row was wanted */
-	if (release->published_at_ms != batch->release.published_at_ms)
+	failed = sqlite3_column_int(row, 3) != 0;
+	rejected = sqlite3_column_int64(row, 4);
+	(void)sqlite3_reset(row);	   /* one row was wanted */
+	if (failed && batch->first == 0) { /* it could not be read before; now it can */
+		store_failed_again(store, release, &batch->release, plugin_version, rejected,
+				   now_ms);
+		return true;
+	}
+	if (published_at_ms != batch->release.published_at_ms)
 		(void)store_fail(store, FAULT_PROTOCOL,
 				 "the publication time of '%s' changed between batches",
 				 batch->release.name);
@@ -143,14 +128,13 @@ static bool find_unfinished(struct store *store, int64_t source, const struct ba
 	return true;
 }
 
-static void write_sheets(const struct batch_release *release, char *buffer, size_t size)
+void store_sheets(const char *const *sheets, size_t count, char *buffer, size_t size)
 {
 	size_t used = 0;
 
 	buffer[0] = '\0';
-	for (size_t i = 0; i < release->sheet_count; i++) {
-		int wrote = snprintf(buffer + used, size - used, "%s%s", i ? "\n" : "",
-				     release->sheets[i]);
+	for (size_t i = 0; i < count; i++) {
+		int wrote = snprintf(buffer + used, size - used, "%s%s", i ? "\n" : "", sheets[i]);
 
 		if (wrote < 0 || (size_t)wrote >= size - used)
 			return; /* places of later sheets are told by number */
@@ -166,9 +150,10 @@ void store_release_open(struct store *store, int64_t source, const struct batch 
 
 	*ret_release = (struct store_release){ .source = source,
 					       .published_at_ms = from->published_at_ms,
-					       .tie = tie_of(from->sha256) };
+					       .tie = store_tie(from->sha256) };
 	store_step();
-	if (find_unfinished(store, source, batch, ret_release) || store_failed(store))
+	if (find_unfinished(store, source, batch, plugin_version, now_ms, ret_release) ||
+	    store_failed(store))
 		return;
 	if (batch->first != 0) {
 		(void)store_fail(store, FAULT_PROTOCOL,
@@ -190,9 +175,9 @@ void store_release_open(struct store *store, int64_t source, const struct batch 
 void store_release_close(struct store *store, const struct store_release *release,
 			 const struct batch *batch, int64_t now_ms)
 {
-	char sheets[2048];
+	char sheets[STORE_SHEETS_BYTES];
 
-	write_sheets(&batch->release, sheets, sizeof(sheets));
+	store_sheets(batch->release.sheets, batch->release.sheet_count, sheets, sizeof(sheets));
 	store_step();
 	store_run(
 		store,
@@ -202,21 +187,44 @@ void store_release_close(struct store *store, const struct store_release *releas
 		(int64_t)batch->rejected, (int64_t)batch->final, sheets, now_ms, release->id);
 }
 
-void store_release_state(struct store *store, int64_t source, const uint8_t sha256[SHA256_BYTES],
-			 bool *ret_complete, uint64_t *ret_observations)
+/* Whether a finished release of the same bytes is this very publication. */
+static bool same_publication(const char *name, const char *kept_name, int64_t kept_published_ms)
+{
+	int64_t date_ms, kept_date_ms;
+
+	if (!time_of_name(name, INT64_MAX, &date_ms) || date_ms == kept_published_ms)
+		return true;
+	/* Not dated by its name, so by what it says itself, which the same bytes say again. */
+	return !time_of_name(kept_name, INT64_MAX, &kept_date_ms) ||
+	       kept_date_ms != kept_published_ms;
+}
+
+void store_release_state(struct store *store, int64_t source, const char *name,
+			 const uint8_t sha256[SHA256_BYTES], bool *ret_complete,
+			 uint64_t *ret_observations, int64_t *ret_published_at_ms)
 {
 	sqlite3_stmt *row = store_sql(
-		store, "SELECT complete, observations FROM release WHERE source = ? AND sha256 = ?"
-		       " ORDER BY complete DESC");
+		store, "SELECT complete, observations, name, published_at, failed FROM release"
+		       " WHERE source = ? AND sha256 = ? ORDER BY complete DESC");
 
 	*ret_complete = false;
 	*ret_observations = 0;
+	*ret_published_at_ms = 0;
 	store_bind(store, row, "ib", source, sha256, (size_t)SHA256_BYTES);
-	if (!store_row(store, row))
-		return;
-	*ret_complete = sqlite3_column_int(row, 0) != 0;
-	*ret_observations = (uint64_t)sqlite3_column_int64(row, 1);
-	(void)sqlite3_reset(row); /* one row was wanted */
+	while (!*ret_complete && store_row(store, row)) {
+		bool complete = sqlite3_column_int(row, 0) != 0;
+
+		if (complete &&
+		    !same_publication(name, store_text(row, 2), sqlite3_column_int64(row, 3)))
+			continue;
+		*ret_complete = complete;
+		*ret_observations = (uint64_t)sqlite3_column_int64(row, 1);
+		/* One that failed begins anew, and is dated anew. */
+		if (!complete && !sqlite3_column_int(row, 4))
+			*ret_published_at_ms = sqlite3_column_int64(row, 3);
+	}
+	if (row)
+		(void)sqlite3_reset(row); /* may have stopped before the end */
 }
 
 void store_reject(struct store *store, const struct store_release *release,

@@ -35,6 +35,20 @@ static void split_labels(const char *text, struct metric_declaration *metric)
 	}
 }
 
+static void put_checks(struct store *store, int64_t source, const struct declaration *declaration)
+{
+	for (size_t i = 0; i < declaration->check_count; i++) {
+		const struct check_declaration *check = &declaration->checks[i];
+
+		store_run(
+			store,
+			"INSERT INTO declared_check (source, position, name, left_side, right_side, every, tolerance,"
+			" title) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+			"iitttttt", source, (int64_t)i, check->name, check->left, check->right,
+			check->every, check->tolerance, check->title);
+	}
+}
+
 void store_put_declaration(struct store *store, int64_t source,
 			   const struct declaration *declaration)
 {
@@ -44,6 +58,7 @@ void store_put_declaration(struct store *store, int64_t source,
 		  "ttti", declaration->plugin, declaration->version, declaration->summary, source);
 	store_run(store, "DELETE FROM declared_metric WHERE source = ?", "i", source);
 	store_run(store, "DELETE FROM declared_figure WHERE source = ?", "i", source);
+	store_run(store, "DELETE FROM declared_check WHERE source = ?", "i", source);
 	for (size_t i = 0; i < declaration->metric_count; i++) {
 		const struct metric_declaration *metric = &declaration->metrics[i];
 		char labels[STRAIT_LABELS_MAX * (STRAIT_LABEL_MAX_BYTES + 1)];
@@ -67,6 +82,7 @@ void store_put_declaration(struct store *store, int64_t source,
 			"iittttt", source, (int64_t)i, figure->name, figure->formula,
 			figure->window, figure->unit, figure->title);
 	}
+	put_checks(store, source, declaration);
 }
 
 static void read_metrics(struct store *store, int64_t source, struct declaration *declaration)
@@ -125,6 +141,34 @@ static void read_figures(struct store *store, int64_t source, struct declaration
 		(void)sqlite3_reset(row); /* may have stopped at the count */
 }
 
+static void read_checks(struct store *store, int64_t source, struct declaration *declaration)
+{
+	int64_t count = store_number(store, "SELECT count(*) FROM declared_check WHERE source = ?",
+				     0, "i", source);
+	sqlite3_stmt *row;
+
+	declaration->checks = calloc((size_t)count + 1, sizeof(*declaration->checks));
+	if (!declaration->checks)
+		return;
+	row = store_sql(
+		store,
+		"SELECT name, left_side, right_side, every, tolerance, title FROM declared_check"
+		" WHERE source = ? ORDER BY position");
+	store_bind(store, row, "i", source);
+	while (declaration->check_count < (size_t)count && store_row(store, row)) {
+		struct check_declaration *check = &declaration->checks[declaration->check_count++];
+
+		check->name = strdup(store_text(row, 0));
+		check->left = strdup(store_text(row, 1));
+		check->right = strdup(store_text(row, 2));
+		check->every = strdup(store_text(row, 3));
+		check->tolerance = strdup(store_text(row, 4));
+		check->title = strdup(store_text(row, 5));
+	}
+	if (row)
+		(void)sqlite3_reset(row); /* may have stopped at the count */
+}
+
 void store_each_declaration(struct store *store,
 			    void (*each)(void *context, const char *source,
 					 struct declaration *declaration),
@@ -149,6 +193,7 @@ void store_each_declaration(struct store *store,
 		(void)sqlite3_reset(row); /* one row was wanted */
 		read_metrics(store, source, &declaration);
 		read_figures(store, source, &declaration);
+		read_checks(store, source, &declaration);
 		each(context, name, &declaration);
 		declaration_done(&declaration);
 	}

@@ -14,6 +14,13 @@ void store_event_put(struct store *store, const struct store_release *release, i
 	struct store_tally tally = { 0 };
 
 	store_tally_add(&tally, observation->value, observation->status, 1);
+	/* The worker adds events up: one value, many observations. */
+	if (observation->count > 1) {
+		tally.count *= observation->count;
+		tally.missing *= observation->count;
+		tally.provisional *= observation->count;
+		tally.estimated *= observation->count;
+	}
 	store_run(
 		store,
 		"INSERT INTO event (release, series, day, count, missing, provisional, estimated, micro)"
@@ -32,7 +39,7 @@ void store_event_put(struct store *store, const struct store_release *release, i
 			store_bucket_of(observation->value));
 }
 
-static void apply_release(struct store *store, int64_t release, int64_t published_at_ms, int sign,
+static void apply_release(struct store *store, int64_t release, int sign,
 			  struct store_effects *effects)
 {
 	sqlite3_stmt *row = store_sql(
@@ -53,7 +60,7 @@ static void apply_release(struct store *store, int64_t release, int64_t publishe
 		if (sign < 0)
 			effect->revised = true;
 		store_point_add(store, sqlite3_column_int64(row, 0), sqlite3_column_int(row, 1),
-				&delta, published_at_ms, effect);
+				&delta, effect);
 	}
 	store_run(store,
 		  "INSERT INTO bucket (series, day, bucket, count)"
@@ -67,12 +74,25 @@ static void apply_release(struct store *store, int64_t release, int64_t publishe
 			  "i", release);
 }
 
+/* A period is as new as the newest release that speaks of it, also one that came late and does not
+ * count. */
+static void touch_periods(struct store *store, const struct store_release *release)
+{
+	sqlite3_stmt *row = store_sql(store, "SELECT series, day FROM event WHERE release = ?");
+
+	store_bind(store, row, "i", release->id);
+	while (store_row(store, row))
+		store_point_touch(store, sqlite3_column_int64(row, 0), sqlite3_column_int(row, 1),
+				  release->published_at_ms);
+}
+
 void store_event_close(struct store *store, const struct store_release *release,
 		       const char *dataset, struct store_effects *effects)
 {
 	int64_t previous = 0, previous_at = 0, previous_tie = 0;
 
 	store_step();
+	touch_periods(store, release);
 	if (dataset[0]) {
 		sqlite3_stmt *row = store_sql(
 			store, "SELECT id, published_at, tie FROM release WHERE source = ?"
@@ -91,6 +111,6 @@ void store_event_close(struct store *store, const struct store_release *release,
 			 (previous_at == release->published_at_ms && previous_tie > release->tie)))
 		return; /* came late: the newer one counts */
 	if (previous)
-		apply_release(store, previous, release->published_at_ms, -1, effects);
-	apply_release(store, release->id, release->published_at_ms, 1, effects);
+		apply_release(store, previous, -1, effects);
+	apply_release(store, release->id, 1, effects);
 }

@@ -12,6 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define TRIM_SLACK_MAX 4096 /* rows forgotten ahead of need, so that trimming is rare */
+
 uint64_t store_sequence(struct store *store)
 {
 	return (uint64_t)store_number(store, "SELECT max(sequence) FROM commit_log", 0, "");
@@ -32,6 +34,8 @@ void store_put_change(struct store *store, uint64_t sequence, const char *figure
 		"INSERT INTO change (sequence, figure, cause, old, new, status) VALUES (?, ?, ?, ?, ?, ?)",
 		"itiddi", (int64_t)sequence, figure, (int64_t)cause, old_value, new_value,
 		(int64_t)status);
+	if (store->change_count >= 0)
+		store->change_count++;
 }
 
 void store_put_figure(struct store *store, const struct figure *figure)
@@ -101,10 +105,12 @@ int store_changes(struct store *store, uint64_t after, size_t max, uint64_t *ret
 
 	store_read(store);
 	*ret_oldest = (uint64_t)store_number(store, "SELECT min(sequence) FROM commit_log", 0, "");
-	row = store_sql(store,
-			"SELECT c.sequence, l.time, c.cause, c.figure, c.old, c.new FROM change c"
-			" JOIN commit_log l ON l.sequence = c.sequence WHERE c.sequence > ?"
-			" ORDER BY c.sequence, c.figure");
+	row = store_sql(
+		store,
+		"SELECT c.sequence, l.time, c.cause, c.figure, c.old, c.new, c.status, l.source"
+		" FROM change c"
+		" JOIN commit_log l ON l.sequence = c.sequence WHERE c.sequence > ?"
+		" ORDER BY c.sequence, c.figure");
 	store_bind(store, row, "i", (int64_t)after);
 	/* One row past a full page tells whether there is more; a commit larger than the page is
 	 * read to its end. */
@@ -121,8 +127,11 @@ int store_changes(struct store *store, uint64_t after, size_t max, uint64_t *ret
 					       .time_ms = sqlite3_column_int64(row, 1),
 					       .cause = (enum cause)sqlite3_column_int(row, 2),
 					       .old_value = store_real(row, 4),
-					       .new_value = store_real(row, 5) };
+					       .new_value = store_real(row, 5),
+					       .status = (enum strait_status)sqlite3_column_int(
+						       row, 6) };
 		(void)snprintf(change->figure, sizeof(change->figure), "%s", store_text(row, 3));
+		(void)snprintf(change->source, sizeof(change->source), "%s", store_text(row, 7));
 	}
 	if (row)
 		(void)sqlite3_reset(row); /* may have stopped before the end */
@@ -136,47 +145,60 @@ int store_changes(struct store *store, uint64_t after, size_t max, uint64_t *ret
 	return 0;
 }
 
-void store_expire(struct store *store, int64_t before_ms, size_t rejects_kept)
+/* Everything up to that sequence, but never the newest commit: the sequence goes on from it. */
+static void forget_changes(struct store *store, int64_t last)
 {
-	/* The newest commit stays: the sequence goes on from it. */
 	store_run(
 		store,
-		"DELETE FROM change WHERE sequence IN (SELECT sequence FROM commit_log WHERE time < ?"
-		" AND sequence < (SELECT max(sequence) FROM commit_log))",
-		"i", before_ms);
+		"DELETE FROM change WHERE sequence <= min(?, (SELECT max(sequence) FROM commit_log) - 1)",
+		"i", last);
+	if (store->change_count >= 0)
+		store->change_count -= sqlite3_changes(store->db);
 	store_run(
 		store,
-		"DELETE FROM commit_log WHERE time < ? AND sequence < (SELECT max(sequence) FROM commit_log)",
-		"i", before_ms);
-	store_run(
-		store,
-		"DELETE FROM reject WHERE id <= (SELECT r.id FROM reject r WHERE r.source = reject.source"
-		" ORDER BY r.id DESC LIMIT 1 OFFSET ?)",
-		"i", (int64_t)rejects_kept);
+		"DELETE FROM commit_log WHERE sequence <= min(?, (SELECT max(sequence) FROM commit_log) - 1)",
+		"i", last);
 }
 
-/* "SB_01!B978" from a cell, "byte 1234" from an offset; sheets as store_batch.c wrote them. */
-static void write_place(uint64_t at, const char *sheets, char *buffer, size_t size)
+void store_trim_changes(struct store *store, size_t limit)
 {
-	unsigned int sheet = (unsigned int)(at >> 56) & 0x7f,
-		     column = (unsigned int)(at >> 32) & 0xffff;
-	char letters[8] = "", *letter = letters + sizeof(letters) - 1;
-	size_t length;
+	int64_t count, target;
 
-	if (!(at & STRAIT_AT_CELL)) {
-		(void)snprintf(buffer, size, "byte %llu", (unsigned long long)at);
+	if (store->change_count < 0)
+		store->change_count = store_number(store, "SELECT count(*) FROM change", 0, "");
+	count = store->change_count;
+	if (count <= (int64_t)limit)
 		return;
-	}
-	*letter = '\0';
-	for (unsigned int n = column + 1; n > 0 && letter > letters; n = (n - 1) / 26)
-		*--letter = (char)('A' + (n - 1) % 26);
-	for (unsigned int i = 0; i < sheet && *sheets; i++) {
-		sheets += strcspn(sheets, "\n");
-		sheets += *sheets == '\n';
-	}
-	length = strcspn(sheets, "\n");
-	(void)snprintf(buffer, size, "%.*s%s%s%u", (int)length, sheets, length ? "!" : "", letter,
-		       (unsigned int)(at & 0xffffffffu) + 1);
+	/* Some more than must be, so that it is not done with every commit. */
+	target = (int64_t)(limit - (limit / 16 < TRIM_SLACK_MAX ? limit / 16 : TRIM_SLACK_MAX));
+	forget_changes(
+		store,
+		store_number(
+			store,
+			"SELECT sequence FROM change ORDER BY sequence, figure LIMIT 1 OFFSET ?", 0,
+			"i", count - target - 1));
+}
+
+/* Source by source: in one statement the limit would be looked for anew for every row. */
+static void forget_rejects(struct store *store, int64_t kept)
+{
+	int64_t sources = store_number(store, "SELECT max(id) FROM source", 0, "");
+
+	for (int64_t source = 1; source <= sources && !store_failed(store); source++)
+		store_run(store,
+			  "DELETE FROM reject WHERE source = ?1 AND id <= (SELECT id FROM reject"
+			  " WHERE source = ?1 ORDER BY id DESC LIMIT 1 OFFSET ?2)",
+			  "ii", source, kept);
+}
+
+void store_expire(struct store *store, int64_t before_ms, size_t rejects_kept)
+{
+	/* Times do not go up with the sequence when the clock was set back: up to the newest old
+	 * one. */
+	forget_changes(store,
+		       store_number(store, "SELECT max(sequence) FROM commit_log WHERE time < ?", 0,
+				    "i", before_ms));
+	forget_rejects(store, (int64_t)rejects_kept);
 }
 
 int store_rejects(struct store *store, const char *source, size_t max, struct reject_row **ret_rows,
@@ -206,7 +228,7 @@ int store_rejects(struct store *store, const char *source, size_t max, struct re
 		(void)snprintf(reject->release, sizeof(reject->release), "%s", store_text(row, 1));
 		(void)snprintf(reject->reason, sizeof(reject->reason), "%s", store_text(row, 3));
 		(void)snprintf(reject->extract, sizeof(reject->extract), "%s", store_text(row, 4));
-		write_place((uint64_t)sqlite3_column_int64(row, 2), store_text(row, 6),
+		store_place((uint64_t)sqlite3_column_int64(row, 2), store_text(row, 6),
 			    reject->place, sizeof(reject->place));
 	}
 	if (store_read_end(store, fault) < 0) {

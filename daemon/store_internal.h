@@ -9,7 +9,7 @@
 
 #include "store.h"
 
-#define STORE_STATEMENTS_MAX 96u
+#define STORE_STATEMENTS_MAX 128u
 
 struct store {
 	sqlite3 *db;
@@ -21,6 +21,8 @@ struct store {
 		sqlite3_stmt *statement;
 	} statements[STORE_STATEMENTS_MAX];
 	size_t statement_count;
+	int64_t change_count; /* rows of the table change, with those of this transaction; -1 = to
+				 be counted */
 };
 
 /* The prepared statement of a string literal, reset and without bindings; NULL after a failure
@@ -45,6 +47,17 @@ double store_real(sqlite3_stmt *statement, int column); /* NULL = NaN */
 
 int store_schema(struct store *store, struct fault *fault);
 
+#define STORE_SHEETS_BYTES 2048u /* names of a release's sheets; later ones are told by number */
+/* One name a line, as many as fit whole. */
+void store_sheets(const char *const *sheets, size_t count, char *buffer, size_t size);
+/* Orders releases of the same instant by their content. */
+int64_t store_tie(const uint8_t sha256[SHA256_BYTES]);
+/* The release of an earlier failure is read again, and this time it gives batches: what is kept of
+ * the failure, so many rejects, is taken back. */
+void store_failed_again(struct store *store, const struct store_release *release,
+			const struct batch_release *from, const char *plugin_version,
+			int64_t rejected, int64_t now_ms);
+
 /* What a period's contributions add up to, for events and records. Counters, so that a contribution
  * can be taken back. */
 struct store_tally {
@@ -53,15 +66,17 @@ struct store_tally {
 			  digit */
 };
 void store_tally_add(struct store_tally *tally, double value, uint8_t status, int sign);
+void store_tally_merge(struct store_tally *tally, const struct store_tally *other);
 /* final; provisional or estimated when a part is; estimated when a part is missing, missing when
  * all are. */
 enum strait_status store_tally_status(const struct store_tally *tally);
 double store_tally_value(const struct store_tally *tally); /* NaN when missing */
-bool store_tally_empty(const struct store_tally *tally);
-/* Adds the tally to the current point of a period; a point that nothing is left of disappears. */
+/* Adds the tally to the current point of a period. A point that nothing is left of stays, with
+ * count 0, for its date. */
 void store_point_add(struct store *store, int64_t series, int32_t day,
-		     const struct store_tally *delta, int64_t published_at_ms,
-		     struct store_effect *effect);
+		     const struct store_tally *delta, struct store_effect *effect);
+/* The period was spoken of at that time: its date moves on, never back. */
+void store_point_touch(struct store *store, int64_t series, int32_t day, int64_t published_at_ms);
 void store_bucket_add(struct store *store, int64_t series, int32_t day, double value, int sign);
 
 /* A growing list of T: pointer, count, capacity. */
@@ -77,8 +92,40 @@ int store_read_end(struct store *store, struct fault *fault);
 int64_t *store_selected(struct store *store, const struct store_selection *selection,
 			size_t *ret_count);
 
+/* "SB_01!B978" from a cell, "byte 1234" from an offset; sheets as store_batch.c wrote them. */
+void store_place(uint64_t at, const char *sheets, char *buffer, size_t size);
+
+/* A day that the newest release covering it (as of that instant) does not have is withdrawn: its
+   version is older than that coverage. */
+bool store_withdrawn_as_of(struct store *store, int64_t metric, int64_t day,
+			   int64_t published_at_ms, int64_t tie, int64_t as_of_ms);
+
+/* Releases r whose events counted at an instant (parameter 4): finished, published by then, and the
+ * newest of their dataset. */
+#define STORE_COUNTED_RELEASE                                                                      \
+	" r.complete = 1 AND r.published_at <= ?4 AND (r.dataset = '' OR NOT EXISTS (SELECT 1 "    \
+	"FROM release n"                                                                           \
+	" WHERE n.source = r.source AND n.dataset = r.dataset AND n.complete = 1 AND "             \
+	"n.published_at <= ?4"                                                                     \
+	" AND (n.published_at, n.tie) > (r.published_at, r.tie)))"
+
+/* Every version of a record that counts at an instant, with where it stands. parts are valid during
+   the call. */
+struct store_record {
+	const struct store_part *parts;
+	size_t part_count;
+	int64_t known_at_ms;
+	int64_t release;
+	uint64_t at;
+};
+typedef void store_record_fn(void *context, const struct store_record *record);
+void store_records_counting(struct store *store, int64_t as_of_ms, store_record_fn *each,
+			    void *context);
 /* Everything that counts for records as known at an instant; used by points, buckets. */
-typedef void store_part_fn(void *context, const struct store_part *part, int64_t known_at_ms);
+/* counts false: a version that was known but does not count (any more); it only makes its period
+ * that new. */
+typedef void store_part_fn(void *context, const struct store_part *part, int64_t known_at_ms,
+			   bool counts);
 void store_records_as_of(struct store *store, int64_t as_of_ms, store_part_fn *each, void *context);
 
 /* Instants at which a key that ever counted in that day of those series got a version. Replacement

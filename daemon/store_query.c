@@ -126,10 +126,8 @@ static void level_now(struct store *store, int64_t series, int32_t first, int32_
 	}
 }
 
-/* A day that the newest release covering it (as of that instant) does not have is withdrawn: its
-   version is older than that coverage. */
-static bool withdrawn_as_of(struct store *store, int64_t metric, int64_t day,
-			    int64_t published_at_ms, int64_t tie, int64_t as_of_ms)
+bool store_withdrawn_as_of(struct store *store, int64_t metric, int64_t day,
+			   int64_t published_at_ms, int64_t tie, int64_t as_of_ms)
 {
 	return store_number(
 		       store,
@@ -143,7 +141,7 @@ static void keep_unless_withdrawn(struct store *store, int64_t metric, const str
 {
 	struct part *kept;
 
-	if (withdrawn_as_of(store, metric, part->day, part->published_at_ms, tie, as_of_ms))
+	if (store_withdrawn_as_of(store, metric, part->day, part->published_at_ms, tie, as_of_ms))
 		return;
 	kept = add_part(store, parts);
 	if (kept)
@@ -215,23 +213,15 @@ static void tally_now(struct store *store, int64_t series, int32_t first, int32_
 	tally_rows(store, row, parts);
 }
 
-/* Releases whose events counted at an instant: finished, published by then, and the newest of their
- * dataset. */
-#define COUNTED_RELEASE                                                                            \
-	" r.complete = 1 AND r.published_at <= ?4 AND (r.dataset = '' OR NOT EXISTS (SELECT 1 "    \
-	"FROM release n"                                                                           \
-	" WHERE n.source = r.source AND n.dataset = r.dataset AND n.complete = 1 AND "             \
-	"n.published_at <= ?4"                                                                     \
-	" AND (n.published_at, n.tie) > (r.published_at, r.tie)))"
-
 static void event_as_of(struct store *store, int64_t series, int32_t first, int32_t last,
 			int64_t as_of_ms, struct parts *parts)
 {
 	sqlite3_stmt *row = store_sql(
 		store,
-		"SELECT e.day, e.count, e.missing, e.provisional, e.estimated, e.micro, r.published_at"
-		" FROM event e JOIN release r ON r.id = e.release"
-		" WHERE e.series = ?1 AND e.day BETWEEN ?2 AND ?3 AND" COUNTED_RELEASE);
+		"SELECT day, counted * count, counted * missing, counted * provisional, counted * estimated,"
+		" counted * micro, published_at FROM (SELECT e.*, r.published_at AS published_at, (" STORE_COUNTED_RELEASE
+		") AS counted FROM event e JOIN release r ON r.id = e.release WHERE e.series = ?1"
+		" AND e.day BETWEEN ?2 AND ?3 AND r.complete = 1 AND r.published_at <= ?4)");
 
 	store_bind(store, row, "iiii", series, (int64_t)first, (int64_t)last, as_of_ms);
 	tally_rows(store, row, parts);
@@ -257,7 +247,8 @@ static bool filter_takes(const struct record_filter *filter, const struct store_
 	return false;
 }
 
-static void record_part(void *context, const struct store_part *from, int64_t known_at_ms)
+static void record_part(void *context, const struct store_part *from, int64_t known_at_ms,
+			bool counts)
 {
 	struct record_filter *filter = context;
 	struct part *part;
@@ -269,7 +260,8 @@ static void record_part(void *context, const struct store_part *from, int64_t kn
 		return;
 	part->day = from->day;
 	part->is_tally = true;
-	store_tally_add(&part->tally, from->value, from->status, 1);
+	if (counts)
+		store_tally_add(&part->tally, from->value, from->status, 1);
 	part->published_at_ms = known_at_ms;
 }
 
@@ -280,39 +272,48 @@ static int compare_parts(const void *a, const void *b)
 	return (left->day > right->day) - (left->day < right->day);
 }
 
-static void fold(struct parts *parts, struct point *points, size_t *ret_count)
+/* All parts of one day, from index i; returns the index after them. false in *ret_any: nothing
+ * there counts. */
+static size_t fold_day(const struct parts *parts, size_t i, struct point *point, bool *ret_any)
 {
 	struct store_tally tally = { 0 };
-	struct point *point = NULL;
-	size_t count = 0;
+	int32_t day = parts->items[i].day;
+	bool is_tally = parts->items[i].is_tally;
 
-	if (parts->count)
-		qsort(parts->items, parts->count, sizeof(parts->items[0]), compare_parts);
-	for (size_t i = 0; i < parts->count; i++) {
+	*point = (struct point){ .day = day };
+	for (; i < parts->count && parts->items[i].day == day; i++) {
 		const struct part *part = &parts->items[i];
 
-		if (!point || point->day != part->day) {
-			point = &points[count++];
-			*point = (struct point){ .day = part->day };
-			tally = (struct store_tally){ 0 };
-		}
 		if (part->published_at_ms > point->published_at_ms)
 			point->published_at_ms = part->published_at_ms;
-		if (!part->is_tally) {
+		if (!is_tally) {
 			point->value +=
 				part->value; /* NaN stays NaN: missing is never left out of a sum */
 			point->status = status_worse(point->status, part->status);
 			point->count++;
-			continue;
 		}
-		tally.count += part->tally.count;
-		tally.missing += part->tally.missing;
-		tally.provisional += part->tally.provisional;
-		tally.estimated += part->tally.estimated;
-		tally.micro += part->tally.micro;
+		store_tally_merge(&tally, &part->tally);
+	}
+	*ret_any = !is_tally || tally.count != 0;
+	if (is_tally) {
 		point->value = store_tally_value(&tally);
 		point->status = store_tally_status(&tally);
 		point->count = (uint64_t)(tally.count - tally.missing);
+	}
+	return i;
+}
+
+static void fold(struct parts *parts, struct point *points, size_t *ret_count)
+{
+	size_t count = 0;
+
+	if (parts->count)
+		qsort(parts->items, parts->count, sizeof(parts->items[0]), compare_parts);
+	for (size_t i = 0; i < parts->count;) {
+		bool any;
+
+		i = fold_day(parts, i, &points[count], &any);
+		count += any;
 	}
 	*ret_count = count;
 }
@@ -386,12 +387,13 @@ static void add_bucket(struct record_filter *filter, double value, uint64_t coun
 		(struct bucket){ .value = value, .count = count };
 }
 
-static void record_bucket(void *context, const struct store_part *part, int64_t known_at_ms)
+static void record_bucket(void *context, const struct store_part *part, int64_t known_at_ms,
+			  bool counts)
 {
 	struct record_filter *filter = context;
 
 	(void)known_at_ms; /* a distribution has no date */
-	if (part->distribution && part->status != STRAIT_MISSING &&
+	if (counts && part->distribution && part->status != STRAIT_MISSING &&
 	    part->status != STRAIT_SUPPRESSED && filter_takes(filter, part))
 		add_bucket(filter, store_bucket_value(store_bucket_of(part->value)), 1);
 }
@@ -438,7 +440,7 @@ int store_buckets(struct store *store, const struct store_selection *selection, 
 			row = store_sql(store,
 					"SELECT b.bucket, sum(b.count) FROM event_bucket b"
 					" JOIN release r ON r.id = b.release WHERE b.series = ?1"
-					" AND b.day BETWEEN ?2 AND ?3 AND" COUNTED_RELEASE
+					" AND b.day BETWEEN ?2 AND ?3 AND" STORE_COUNTED_RELEASE
 					" GROUP BY b.bucket");
 		else
 			row = store_sql(store,

@@ -17,11 +17,12 @@
 #define PART_BYTES                                                                                 \
 	26u /* series i64, day i32, status u8, distribution u8, value f64, metric u32              \
 	     */
-#define PARTS_MAX 32u
+#define BATCH_VERSION_PARTS_MAX 32u
 
 struct version {
 	int64_t known_at, rank, digest, at, replaces;
-	struct store_part parts[PARTS_MAX];
+	int64_t release; /* read by each_key_as_of() only */
+	struct store_part parts[BATCH_VERSION_PARTS_MAX];
 	size_t part_count;
 };
 
@@ -58,8 +59,8 @@ static size_t decode_parts(const unsigned char *in, size_t size, struct store_pa
 {
 	size_t count = size / PART_BYTES;
 
-	if (count > PARTS_MAX)
-		count = PARTS_MAX;
+	if (count > BATCH_VERSION_PARTS_MAX)
+		count = BATCH_VERSION_PARTS_MAX;
 	for (size_t i = 0; i < count; i++, in += PART_BYTES) {
 		uint32_t metric;
 
@@ -128,7 +129,7 @@ static void apply(struct store *store, const struct version *version, int sign,
 		struct store_tally delta = { 0 };
 
 		store_tally_add(&delta, part->value, part->status, sign);
-		store_point_add(store, part->series, part->day, &delta, version->known_at, effect);
+		store_point_add(store, part->series, part->day, &delta, effect);
 		if (part->distribution && part->status != STRAIT_MISSING &&
 		    part->status != STRAIT_SUPPRESSED)
 			store_bucket_add(store, part->series, part->day, part->value, sign);
@@ -167,34 +168,77 @@ static void set_replaced(struct store *store, int64_t source, int64_t key, int64
 		apply(store, &hidden, after ? -1 : 1, effects);
 }
 
+/* Where a version was said: of several places the earliest release, and in it the place furthest
+   on. So what is kept does not depend on which copy came first. */
+static void settle_place(struct store *store, const struct store_release *release, int64_t *at,
+			 int64_t *ret_release, sqlite3_stmt *kept)
+{
+	int64_t kept_release = sqlite3_column_int64(kept, 0),
+		kept_at = sqlite3_column_int64(kept, 1);
+	int64_t published = sqlite3_column_int64(kept, 2), tie = sqlite3_column_int64(kept, 3);
+	bool earlier = published != release->published_at_ms ? published < release->published_at_ms
+							     : tie < release->tie;
+
+	(void)sqlite3_reset(kept); /* one row was wanted */
+	if (kept_release != release->id && earlier) {
+		*at = kept_at;
+		*ret_release = kept_release;
+	} else if (kept_release == release->id && kept_at > *at) {
+		*at = kept_at;
+	}
+	(void)store;
+}
+
+static void put_version(struct store *store, const struct store_release *release,
+			const struct batch_observation *identity, int64_t known_at,
+			const struct store_part *parts, size_t count)
+{
+	unsigned char blob[BATCH_VERSION_PARTS_MAX * PART_BYTES];
+	int64_t key = (int64_t)identity->key, digest = digest_of(parts, count, identity->replaces);
+	int64_t at = (int64_t)identity->at, said_by = release->id;
+	sqlite3_stmt *kept = store_sql(
+		store, "SELECT v.release, v.at, r.published_at, r.tie FROM record v"
+		       " JOIN release r ON r.id = v.release WHERE v.source = ? AND v.key = ?"
+		       " AND v.known_at = ? AND v.rank = ? AND v.digest = ?");
+
+	store_bind(store, kept, "iiiii", release->source, key, known_at, (int64_t)identity->rank,
+		   digest);
+	if (store_row(store, kept))
+		settle_place(store, release, &at, &said_by, kept);
+	store_run(
+		store,
+		"INSERT INTO record (source, key, known_at, rank, digest, at, release, replaces, parts)"
+		" VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+		" ON CONFLICT (source, key, known_at, rank, digest) DO UPDATE SET at = excluded.at, release = excluded.release",
+		"iiiiiiiib", release->source, key, known_at, (int64_t)identity->rank, digest, at,
+		said_by, (int64_t)identity->replaces, blob, encode_parts(parts, count, blob));
+	/* A period is as new as the newest statement about it, also one that does not count (any
+	 * more). */
+	for (size_t i = 0; i < count; i++)
+		store_point_touch(store, parts[i].series, parts[i].day, known_at);
+}
+
 void store_record_put(struct store *store, const struct store_release *release,
 		      const struct batch_observation *identity, const struct store_part *parts,
 		      size_t count, struct store_effects *effects)
 {
 	int64_t known_at = identity->known_at_ms ? identity->known_at_ms : release->published_at_ms;
 	int64_t key = (int64_t)identity->key;
-	unsigned char blob[PARTS_MAX * PART_BYTES];
 	struct version before, after;
 	bool existed, replaced;
 
-	if (count > PARTS_MAX) {
+	if (count > BATCH_VERSION_PARTS_MAX) {
 		(void)store_fail(store, FAULT_PROTOCOL,
 				 "a record version of %zu parts; the limit is %u", count,
-				 PARTS_MAX);
+				 BATCH_VERSION_PARTS_MAX);
 		return;
 	}
 	existed = best_version(store, release->source, key, &before);
-	store_run(
-		store,
-		"INSERT INTO record (source, key, known_at, rank, digest, at, release, replaces, parts)"
-		" VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
-		" ON CONFLICT (source, key, known_at, rank, digest) DO UPDATE SET at = max(at, excluded.at)",
-		"iiiiiiiib", release->source, key, known_at, (int64_t)identity->rank,
-		digest_of(parts, count, identity->replaces), (int64_t)identity->at, release->id,
-		(int64_t)identity->replaces, blob, encode_parts(parts, count, blob));
+	put_version(store, release, identity, known_at, parts, count);
 	if (!best_version(store, release->source, key, &after))
 		return;
-	if (existed && !is_after(&after, &before))
+	if (existed && before.digest == after.digest && before.known_at == after.known_at &&
+	    before.rank == after.rank)
 		return;
 	replaced = is_replaced(store, release->source, key);
 	if (existed && !replaced && before.digest != after.digest)
@@ -230,8 +274,9 @@ static void each_key_as_of(struct store *store, int64_t source, int64_t as_of_ms
 			   each_version_fn *each, void *context)
 {
 	sqlite3_stmt *row = store_sql(
-		store, "SELECT key, known_at, rank, digest, at, replaces, parts FROM record"
-		       " WHERE source = ? AND known_at <= ? ORDER BY key, known_at, rank");
+		store,
+		"SELECT key, known_at, rank, digest, at, replaces, parts, release FROM record"
+		" WHERE source = ? AND known_at <= ? ORDER BY key, known_at, rank");
 	struct version best = { 0 }, next = { 0 };
 	int64_t key = 0;
 	bool have = false;
@@ -248,6 +293,7 @@ static void each_key_as_of(struct store *store, int64_t source, int64_t as_of_ms
 		next.digest = sqlite3_column_int64(row, 3);
 		next.at = sqlite3_column_int64(row, 4);
 		next.replaces = sqlite3_column_int64(row, 5);
+		next.release = sqlite3_column_int64(row, 7);
 		if (have && !is_after(&next, &best))
 			continue;
 		next.part_count = decode_parts(sqlite3_column_blob(row, 6),
@@ -255,6 +301,8 @@ static void each_key_as_of(struct store *store, int64_t source, int64_t as_of_ms
 		best = next;
 		have = true;
 	}
+	if (row)
+		(void)sqlite3_reset(row); /* a callback may have failed before the end */
 	if (have)
 		each(store, context, key, &best);
 }
@@ -275,24 +323,29 @@ static void collect_replaced(struct store *store, void *context, int64_t key,
 
 struct emit {
 	const struct key_set *replaced;
-	store_part_fn *each;
+	store_record_fn *each;
 	void *context;
 };
 
-static void emit_parts(struct store *store, void *context, int64_t key,
-		       const struct version *version)
+static void emit_version(struct store *store, void *context, int64_t key,
+			 const struct version *version)
 {
 	const struct emit *emit = context;
+	struct store_record record = { .parts = version->parts,
+				       .part_count = version->part_count,
+				       .known_at_ms = version->known_at,
+				       .release = version->release,
+				       .at = (uint64_t)version->at };
 
 	(void)store; /* same signature as collect_replaced */
 	if (emit->replaced->count &&
 	    bsearch(&key, emit->replaced->keys, emit->replaced->count, sizeof(key), compare_keys))
 		return;
-	for (size_t i = 0; i < version->part_count; i++)
-		emit->each(emit->context, &version->parts[i], version->known_at);
+	emit->each(emit->context, &record);
 }
 
-void store_records_as_of(struct store *store, int64_t as_of_ms, store_part_fn *each, void *context)
+void store_records_counting(struct store *store, int64_t as_of_ms, store_record_fn *each,
+			    void *context)
 {
 	int64_t sources = store_number(store, "SELECT max(id) FROM source", 0, "");
 
@@ -304,9 +357,50 @@ void store_records_as_of(struct store *store, int64_t as_of_ms, store_part_fn *e
 		if (replaced.count)
 			qsort(replaced.keys, replaced.count, sizeof(replaced.keys[0]),
 			      compare_keys);
-		each_key_as_of(store, source, as_of_ms, emit_parts, &emit);
+		each_key_as_of(store, source, as_of_ms, emit_version, &emit);
 		free(replaced.keys);
 	}
+}
+
+struct part_sink {
+	store_part_fn *each;
+	void *context;
+};
+
+static void sink_parts(void *context, const struct store_record *record)
+{
+	const struct part_sink *sink = context;
+
+	for (size_t i = 0; i < record->part_count; i++)
+		sink->each(sink->context, &record->parts[i], record->known_at_ms,
+			   /* counts= */ true);
+}
+
+/* Every version known by then makes its periods that new, whether it counts or not; as
+ * put_version() does for now. */
+static void touch_parts(struct store *store, int64_t as_of_ms, const struct part_sink *sink)
+{
+	sqlite3_stmt *row =
+		store_sql(store, "SELECT known_at, parts FROM record WHERE known_at <= ?");
+	struct store_part parts[BATCH_VERSION_PARTS_MAX];
+
+	store_bind(store, row, "i", as_of_ms);
+	while (store_row(store, row)) {
+		size_t count = decode_parts(sqlite3_column_blob(row, 1),
+					    (size_t)sqlite3_column_bytes(row, 1), parts);
+
+		for (size_t i = 0; i < count; i++)
+			sink->each(sink->context, &parts[i], sqlite3_column_int64(row, 0),
+				   /* counts= */ false);
+	}
+}
+
+void store_records_as_of(struct store *store, int64_t as_of_ms, store_part_fn *each, void *context)
+{
+	struct part_sink sink = { .each = each, .context = context };
+
+	store_records_counting(store, as_of_ms, sink_parts, &sink);
+	touch_parts(store, as_of_ms, &sink);
 }
 
 /* ── instants ──────────────────────────────────────────────────────────────────────────────── */
@@ -318,7 +412,7 @@ struct instant {
 static bool touches(const unsigned char *blob, size_t size, const int64_t *series,
 		    size_t series_count, int32_t day)
 {
-	struct store_part parts[PARTS_MAX];
+	struct store_part parts[BATCH_VERSION_PARTS_MAX];
 	size_t count = decode_parts(blob, size, parts);
 
 	for (size_t i = 0; i < count; i++)
@@ -326,6 +420,34 @@ static bool touches(const unsigned char *blob, size_t size, const int64_t *serie
 			if (parts[i].day == day && parts[i].series == series[k])
 				return true;
 	return false;
+}
+
+static bool has_key(const struct key_set *set, int64_t key)
+{
+	return key && set->count && bsearch(&key, set->keys, set->count, sizeof(key), compare_keys);
+}
+
+/* Keys that ever counted there: whoever takes their place changes that period too, from wherever it
+ * is itself. */
+static struct key_set keys_touching(struct store *store, const int64_t *series, size_t series_count,
+				    int32_t day)
+{
+	sqlite3_stmt *row = store_sql(store, "SELECT key, parts FROM record");
+	struct key_set set = { 0 };
+
+	while (store_row(store, row)) {
+		if (!touches(sqlite3_column_blob(row, 1), (size_t)sqlite3_column_bytes(row, 1),
+			     series, series_count, day))
+			continue;
+		if (!STORE_GROW(set.keys, set.count, set.capacity)) {
+			(void)store_fail(store, FAULT_MEMORY, "store: out of memory");
+			break;
+		}
+		set.keys[set.count++] = sqlite3_column_int64(row, 0);
+	}
+	if (set.count)
+		qsort(set.keys, set.count, sizeof(set.keys[0]), compare_keys);
+	return set;
 }
 
 static void tell_instants(struct instant *instants, size_t *count, bool *matched,
@@ -341,8 +463,9 @@ void store_record_instants(struct store *store, const int64_t *series, size_t se
 			   int32_t day, store_instant_fn *each, void *context)
 {
 	sqlite3_stmt *row = store_sql(
-		store,
-		"SELECT source, key, known_at, release, parts FROM record ORDER BY source, key");
+		store, "SELECT source, key, known_at, release, parts, replaces FROM record"
+		       " ORDER BY source, key");
+	struct key_set replaced_here = keys_touching(store, series, series_count, day);
 	struct instant *instants = NULL;
 	size_t count = 0, capacity = 0;
 	int64_t source = 0, key = 0;
@@ -360,10 +483,12 @@ void store_record_instants(struct store *store, const int64_t *series, size_t se
 		instants[count++] = (struct instant){ sqlite3_column_int64(row, 2),
 						      sqlite3_column_int64(row, 3) };
 		if (!matched)
-			matched = touches(sqlite3_column_blob(row, 4),
+			matched = has_key(&replaced_here, sqlite3_column_int64(row, 5)) ||
+				  touches(sqlite3_column_blob(row, 4),
 					  (size_t)sqlite3_column_bytes(row, 4), series,
 					  series_count, day);
 	}
 	tell_instants(instants, &count, &matched, each, context);
 	free(instants);
+	free(replaced_here.keys);
 }

@@ -94,7 +94,44 @@ static const char migration_1[] =
 	" sequence INTEGER NOT NULL, figure TEXT NOT NULL, cause INTEGER NOT NULL, old REAL, new REAL,"
 	" status INTEGER NOT NULL, PRIMARY KEY (sequence, figure)) WITHOUT ROWID;";
 
-static const char *const migrations[] = { migration_1 };
+/* Version 2: the checks that plugins declare. */
+static const char migration_2[] =
+	"CREATE TABLE declared_check ("
+	" source INTEGER NOT NULL, position INTEGER NOT NULL, name TEXT NOT NULL, left_side TEXT NOT NULL,"
+	" right_side TEXT NOT NULL, every TEXT NOT NULL, tolerance TEXT NOT NULL, title TEXT NOT NULL,"
+	" PRIMARY KEY (source, position)) WITHOUT ROWID;";
+
+/* Version 3: how a source is.
+ *
+ * source.content_end is the end of the newest period that it has, content_at what its age counts
+ * from, answered_at when it was last heard of; trouble is an enum strait_fault. A failed document
+ * is a release that is not complete and has `failed` set: its rejects hang on it.
+ *
+ * For what is there already: the current points say how far the content reaches. A period that
+ * begins more than two days after it was published is a slip of the year, not content.
+ */
+static const char migration_3[] =
+	"ALTER TABLE source ADD COLUMN content_end INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE source ADD COLUMN content_at INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE source ADD COLUMN answered_at INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE source ADD COLUMN since INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE source ADD COLUMN trouble INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE source ADD COLUMN trouble_text TEXT NOT NULL DEFAULT '';"
+	"ALTER TABLE source ADD COLUMN trouble_at INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE release ADD COLUMN content_end INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE release ADD COLUMN failed INTEGER NOT NULL DEFAULT 0;"
+	"UPDATE source SET content_end = coalesce((SELECT"
+	" max(strftime('%s', p.day * 86400, 'unixepoch', CASE d.granularity WHEN 1 THEN '+1 day'"
+	" WHEN 2 THEN '+7 days' WHEN 3 THEN '+1 month' WHEN 4 THEN '+3 months'"
+	" WHEN 5 THEN '+6 months' ELSE '+1 year' END) * 1000)"
+	" FROM declared_metric d JOIN metric m ON m.name = d.name JOIN series s ON s.metric = m.id"
+	" JOIN point p ON p.series = s.id WHERE d.source = source.id AND p.status <> 4"
+	" AND p.day * 86400000 <= p.published_at + 172800000), 0),"
+	" answered_at = coalesce((SELECT max(r.published_at) FROM release r"
+	" WHERE r.source = source.id AND r.complete = 1), 0);"
+	"UPDATE source SET content_at = min(content_end, answered_at);";
+
+static const char *const migrations[] = { migration_1, migration_2, migration_3 };
 
 #define SCHEMA_VERSION ((int64_t)(sizeof(migrations) / sizeof(migrations[0])))
 

@@ -12,7 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MICRO 1e6
+#define MICRO	  1e6
+#define MICRO_MAX 9e18 /* fits an int64_t; nothing of sense comes near it */
 
 /* A bucket holds the values that share sign, exponent and the 12 leading bits of the fraction of an
    IEEE 754 double, that is a relative width of 2^-12 = 0.024 %. It is named by those leading bits,
@@ -39,17 +40,41 @@ double store_bucket_value(int64_t bucket)
 	return value;
 }
 
+/* A sum that is out of range stays at its end: wrong, but no other sum's business. */
+static int64_t sum_of(int64_t a, int64_t b)
+{
+	int64_t sum;
+
+	if (__builtin_add_overflow(a, b, &sum))
+		return a < 0 ? -INT64_MAX : INT64_MAX;
+	return sum;
+}
+
+static int64_t micro_of(double value)
+{
+	return llround(fmin(fmax(value * MICRO, -MICRO_MAX), MICRO_MAX));
+}
+
 void store_tally_add(struct store_tally *tally, double value, uint8_t status, int sign)
 {
 	tally->count += sign;
 	if (status == STRAIT_MISSING || status == STRAIT_SUPPRESSED)
 		tally->missing += sign;
 	else
-		tally->micro += sign * llround(value * MICRO);
+		tally->micro = sum_of(tally->micro, sign * micro_of(value));
 	if (status == STRAIT_PROVISIONAL)
 		tally->provisional += sign;
 	if (status == STRAIT_ESTIMATED)
 		tally->estimated += sign;
+}
+
+void store_tally_merge(struct store_tally *tally, const struct store_tally *other)
+{
+	tally->count += other->count;
+	tally->missing += other->missing;
+	tally->provisional += other->provisional;
+	tally->estimated += other->estimated;
+	tally->micro = sum_of(tally->micro, other->micro);
 }
 
 enum strait_status store_tally_status(const struct store_tally *tally)
@@ -66,65 +91,51 @@ double store_tally_value(const struct store_tally *tally)
 	return store_tally_status(tally) == STRAIT_MISSING ? NAN : (double)tally->micro / MICRO;
 }
 
-bool store_tally_empty(const struct store_tally *tally)
+static struct store_tally read_point(struct store *store, int64_t series, int32_t day)
 {
-	return !tally->count && !tally->missing && !tally->provisional && !tally->estimated &&
-	       !tally->micro;
-}
+	sqlite3_stmt *row = store_sql(store, "SELECT count, missing, provisional, estimated, micro"
+					     " FROM point WHERE series = ? AND day = ?");
+	struct store_tally tally = { 0 };
 
-static void read_point(struct store *store, int64_t series, int32_t day,
-		       struct store_tally *ret_tally, int64_t *ret_published)
-{
-	sqlite3_stmt *row = store_sql(
-		store, "SELECT count, missing, provisional, estimated, micro, published_at"
-		       " FROM point WHERE series = ? AND day = ?");
-
-	*ret_tally = (struct store_tally){ 0 };
-	*ret_published = 0;
 	store_bind(store, row, "ii", series, (int64_t)day);
 	if (!store_row(store, row))
-		return;
-	ret_tally->count = sqlite3_column_int64(row, 0);
-	ret_tally->missing = sqlite3_column_int64(row, 1);
-	ret_tally->provisional = sqlite3_column_int64(row, 2);
-	ret_tally->estimated = sqlite3_column_int64(row, 3);
-	ret_tally->micro = sqlite3_column_int64(row, 4);
-	*ret_published = sqlite3_column_int64(row, 5);
+		return tally;
+	tally.count = sqlite3_column_int64(row, 0);
+	tally.missing = sqlite3_column_int64(row, 1);
+	tally.provisional = sqlite3_column_int64(row, 2);
+	tally.estimated = sqlite3_column_int64(row, 3);
+	tally.micro = sqlite3_column_int64(row, 4);
 	(void)sqlite3_reset(row); /* one row was wanted */
+	return tally;
 }
 
 void store_point_add(struct store *store, int64_t series, int32_t day,
-		     const struct store_tally *delta, int64_t published_at_ms,
-		     struct store_effect *effect)
+		     const struct store_tally *delta, struct store_effect *effect)
 {
-	struct store_tally tally;
-	int64_t published;
+	struct store_tally tally = read_point(store, series, day);
 
-	read_point(store, series, day, &tally, &published);
-	if (tally.count + delta->count == 0 && tally.count > 0)
+	if (tally.count > 0 && tally.count + delta->count == 0)
 		effect->withdrawn = true; /* may be filled again by the same batch: the ledger looks
 					     at the values */
-	tally.count += delta->count;
-	tally.missing += delta->missing;
-	tally.provisional += delta->provisional;
-	tally.estimated += delta->estimated;
-	tally.micro += delta->micro;
+	store_tally_merge(&tally, delta);
 	effect->touched = true;
-	if (store_tally_empty(&tally)) {
-		store_run(store, "DELETE FROM point WHERE series = ? AND day = ?", "ii", series,
-			  (int64_t)day);
-		return;
-	}
 	store_run(
 		store,
 		"INSERT INTO point (series, day, status, published_at, count, missing, provisional, estimated, micro)"
-		" VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (series, day) DO UPDATE SET"
-		" status = excluded.status, published_at = excluded.published_at, count = excluded.count,"
-		" missing = excluded.missing, provisional = excluded.provisional, estimated = excluded.estimated,"
-		" micro = excluded.micro",
-		"iiiiiiiii", series, (int64_t)day, (int64_t)store_tally_status(&tally),
-		published_at_ms > published ? published_at_ms : published, tally.count,
+		" VALUES (?, ?, ?, 0, ?, ?, ?, ?, ?) ON CONFLICT (series, day) DO UPDATE SET"
+		" status = excluded.status, count = excluded.count, missing = excluded.missing,"
+		" provisional = excluded.provisional, estimated = excluded.estimated, micro = excluded.micro",
+		"iiiiiiii", series, (int64_t)day, (int64_t)store_tally_status(&tally), tally.count,
 		tally.missing, tally.provisional, tally.estimated, tally.micro);
+}
+
+void store_point_touch(struct store *store, int64_t series, int32_t day, int64_t published_at_ms)
+{
+	store_run(
+		store,
+		"INSERT INTO point (series, day, status, published_at, count) VALUES (?, ?, 0, ?, 0)"
+		" ON CONFLICT (series, day) DO UPDATE SET published_at = max(published_at, excluded.published_at)",
+		"iii", series, (int64_t)day, published_at_ms);
 }
 
 void store_bucket_add(struct store *store, int64_t series, int32_t day, double value, int sign)

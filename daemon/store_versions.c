@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define WALK_MAX 1000000 /* records looked at for one answer; about 0.3 s */
 #define INSTANTS_MAX                                                                               \
 	512u /* versions of one period of an event or record metric; more is FAULT_TOO_LARGE */
 
@@ -212,6 +213,15 @@ static void gather(struct store *store, const struct store_selection *selection,
 			store, FAULT_TOO_LARGE,
 			"this period has %zu versions, the limit is %u; ask for fewer labels",
 			saids->count, INSTANTS_MAX);
+	/* Each instant of a record metric is answered by a walk over all records, during which
+	 * nobody else is. */
+	else if (selection->kind == STRAIT_RECORD &&
+		 (int64_t)saids->count * store_number(store, "SELECT count(*) FROM record", 0, "") >
+			 WALK_MAX)
+		(void)store_fail(
+			store, FAULT_TOO_LARGE,
+			"this period has %zu versions among too many records to be replayed; ask for values as known on single dates (GetFigureAsOf)",
+			saids->count);
 }
 
 int store_versions(struct store *store, const struct store_selection *selection, int32_t day,
