@@ -4,7 +4,7 @@
  *
  * Invariant: the result depends on the points alone; no clock, no store, no order of arrival.
  */
-#include "figures.h"
+#include "figures_private.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -12,26 +12,6 @@
 #include <string.h>
 
 #include "strait/date.h"
-
-/* One formula with its points at hand. */
-struct evaluation {
-	const struct formula *formula;
-	const struct figure_reader *reader;
-	struct figure_points points[2][FORMULA_ITEMS_MAX];
-	bool any; /* some item has a point with a value */
-	int32_t first_day,
-		anchor; /* of all items: first point, and latest point that has a value */
-	bool all_levels;
-	enum strait_granularity granularity;
-	struct fault *fault;
-};
-
-/* A number on its way through the formula. */
-struct number {
-	double value;
-	enum strait_status status;
-	int64_t published_at_ms;
-};
 
 static struct number missing_number(void)
 {
@@ -54,8 +34,7 @@ static size_t lower_bound(const struct figure_points *points, int32_t day)
 	return low;
 }
 
-/* Points whose period lies within [first, last]. */
-static size_t points_within(const struct figure_points *points, struct period period,
+size_t figure_points_within(const struct figure_points *points, struct period period,
 			    size_t *ret_first)
 {
 	size_t first = lower_bound(points, period.first),
@@ -81,7 +60,7 @@ static bool has_gap(const struct figure_points *points, size_t first, size_t cou
 static struct number combine_points(const struct figure_points *points, struct period period,
 				    enum formula_function function)
 {
-	size_t first, count = points_within(points, period, &first), with_value = 0;
+	size_t first, count = figure_points_within(points, period, &first), with_value = 0;
 	struct number result = { .value = 0, .status = 0 };
 	double greatest = -INFINITY;
 	uint64_t observations = 0;
@@ -181,10 +160,15 @@ static int32_t year_before(int32_t day)
 	return strait_day(year - 1, month, day_of_month);
 }
 
+struct period figure_year_before(struct period period)
+{
+	return (struct period){ .first = year_before(period.first),
+				.last = year_before(period.last) };
+}
+
 static struct number change_of(const struct figure_points *points, struct period period)
 {
-	struct period before = { .first = year_before(period.first),
-				 .last = year_before(period.last) };
+	struct period before = figure_year_before(period);
 	struct number now = combine_points(points, period, FORMULA_SUM), then;
 
 	if (!points->count || points->items[0].day > before.first)
@@ -218,14 +202,13 @@ static int item_value(struct evaluation *evaluation, const struct formula_item *
 	return fault_set(evaluation->fault, FAULT_BUG, "formula without a function");
 }
 
-static int value_over(struct evaluation *evaluation, struct period period,
-		      struct number *ret_number)
+int figure_over(struct evaluation *evaluation, struct period period, struct number *ret_number)
 {
 	struct number sides[2] = { 0 };
 
 	for (size_t side = 0; side < 2; side++) {
 		for (size_t i = 0; i < evaluation->formula->counts[side]; i++) {
-			struct number number;
+			struct number number = missing_number();
 
 			if (item_value(evaluation, &evaluation->formula->items[side][i],
 				       &evaluation->points[side][i], period, &number) < 0)
@@ -250,27 +233,34 @@ static int value_over(struct evaluation *evaluation, struct period period,
 	return 0;
 }
 
+static void widen(struct evaluation *evaluation, int32_t first_day, int32_t last_day)
+{
+	if (!evaluation->any || last_day > evaluation->anchor)
+		evaluation->anchor = last_day;
+	if (!evaluation->any || first_day < evaluation->first_day)
+		evaluation->first_day = first_day;
+	evaluation->any = true;
+}
+
 static void look_at(struct evaluation *evaluation, const struct figure_points *points)
 {
 	if (points->kind != STRAIT_LEVEL)
 		evaluation->all_levels = false;
 	if (!evaluation->granularity)
 		evaluation->granularity = points->granularity;
+	/* No referral was refused, but there are referrals: the answer is zero, over the days that
+	 * there are. */
+	if (!points->count && points->has_data && points->kind != STRAIT_LEVEL)
+		widen(evaluation, points->first_day, points->last_day);
 	for (size_t i = points->count; i > 0; i--) {
-		int32_t last = points->items[i - 1].day;
-
 		if (isnan(points->items[i - 1].value))
 			continue;
-		if (!evaluation->any || last > evaluation->anchor)
-			evaluation->anchor = last;
-		if (!evaluation->any || points->items[0].day < evaluation->first_day)
-			evaluation->first_day = points->items[0].day;
-		evaluation->any = true;
+		widen(evaluation, points->items[0].day, points->items[i - 1].day);
 		return;
 	}
 }
 
-static int load(struct evaluation *evaluation)
+int figure_load(struct evaluation *evaluation)
 {
 	evaluation->all_levels = true;
 	for (size_t side = 0; side < 2; side++) {
@@ -344,7 +334,7 @@ static int record_of(struct evaluation *evaluation, struct number *ret_number,
 		struct period period = single(evaluation, points->items[i].day);
 		struct number number;
 
-		if (value_over(evaluation, period, &number) < 0)
+		if (figure_over(evaluation, period, &number) < 0)
 			return -1;
 		if (isnan(number.value) || (found && number.value <= ret_number->value))
 			continue;
@@ -365,7 +355,7 @@ int figure_evaluate(const struct formula *formula, const struct window *window,
 	struct number number = missing_number();
 	struct period period = window->fixed;
 
-	if (load(&evaluation) < 0)
+	if (figure_load(&evaluation) < 0)
 		return -1;
 	if (evaluation.any) {
 		period = window_period(&evaluation, window);
@@ -378,7 +368,7 @@ int figure_evaluate(const struct formula *formula, const struct window *window,
 			    period.first >
 				    granularity_last(evaluation.granularity, evaluation.anchor))
 				number = missing_number(); /* before or after all that is known */
-			else if (value_over(&evaluation, period, &number) < 0)
+			else if (figure_over(&evaluation, period, &number) < 0)
 				return -1;
 		}
 	}

@@ -20,7 +20,9 @@ struct figure_points {
 	enum strait_kind kind;
 	enum strait_granularity granularity;
 	bool is_distribution;
-	bool has_data;		   /* the metric has points, with these labels or others */
+	bool has_data; /* the metric has points, with these labels or others */
+	/* first and newest day of the metric whatever the labels; used when count is 0 */
+	int32_t first_day, last_day;
 	const struct point *items; /* by day, oldest first */
 	size_t count;
 };
@@ -39,3 +41,5 @@ struct figure_reader {
 int figure_evaluate(const struct formula *formula, const struct window *window,
 		    const struct figure_reader *reader, struct figure_value *ret_value,
 		    struct fault *fault);
+/* The same days a year before, as FORMULA_CHANGE compares them; 29 February becomes the 28th. */
+struct period figure_year_before(struct period period);

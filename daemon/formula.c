@@ -246,10 +246,12 @@ int formula_parse_name(const char *name, struct formula *ret_formula, struct win
 		goto unknown;
 	memcpy(series, name, (size_t)(dot - name));
 	series[dot - name] = '\0';
-	if (window_parse(dot + 1, ret_window, NULL) < 0 ||
-	    formula_parse(series, ret_formula, NULL) < 0)
+	if (formula_parse(series, ret_formula, NULL) < 0)
 		goto unknown;
-	return 0;
+	if (window_parse(dot + 1, ret_window, fault) == 0)
+		return 0;
+	formula_done(ret_formula);
+	return -1;
 unknown:
 	return fault_set(fault, FAULT_NO_SUCH_FIGURE, "no figure '%.100s'", name);
 }

@@ -64,6 +64,6 @@ void formula_done(struct formula *formula);
 /* FAULT_BAD_PERIOD when it is neither a window's name nor a period. */
 int window_parse(const char *text, struct window *ret_window, struct fault *fault);
 /* "arrivals.people{k=v}.2020-09-02" → formula and window. FAULT_NO_SUCH_FIGURE when it has not that
- * form. */
+   form, FAULT_BAD_PERIOD when only what follows the series is wrong. */
 int formula_parse_name(const char *name, struct formula *ret_formula, struct window *ret_window,
 		       struct fault *fault);
