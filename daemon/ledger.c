@@ -195,6 +195,27 @@ static struct ledger_metric *adopt_metric(struct ledger *ledger,
 	return metric;
 }
 
+void ledger_number_metrics(struct ledger *ledger)
+{
+	for (size_t i = 0; i < ledger->metric_count; i++) {
+		struct ledger_metric *metric = ledger->metrics[i];
+
+		if (!metric->settled)
+			metric->id = store_metric(ledger->store, metric->declared.name);
+	}
+}
+
+void ledger_settle_metrics(struct ledger *ledger, bool committed)
+{
+	for (size_t i = 0; i < ledger->metric_count; i++) {
+		struct ledger_metric *metric = ledger->metrics[i];
+
+		metric->settled = metric->settled || committed;
+		if (!metric->settled)
+			metric->id = 0;
+	}
+}
+
 static struct ledger_source *source_slot(struct ledger *ledger, const char *name)
 {
 	struct ledger_source *source = ledger_find_source(ledger, name), *grown;
@@ -253,31 +274,61 @@ static void figure_free(struct ledger_figure *figure)
 	free(figure->published.source);
 	free(figure->formula_text);
 	free(figure->window_text);
+	ledger_check_free(figure->check);
 	formula_done(&figure->formula);
 	free(figure);
 }
 
-static struct ledger_figure *figure_new(const char *source, const char *name, const char *formula,
-					const char *window, const char *unit, const char *title,
+/* What is computed: a formula over a window, or a check. */
+static int define_value(struct ledger_figure *figure, const struct figure_section *section,
+			struct fault *fault)
+{
+	if (!section->check) {
+		figure->formula_text = strdup(section->formula);
+		figure->window_text = strdup(section->window);
+		if (formula_parse(section->formula, &figure->formula, fault) < 0)
+			return -1;
+		return window_parse(section->window, &figure->window, fault);
+	}
+	figure->check = ledger_check_new(section->check, fault);
+	if (asprintf(&figure->formula_text, "%s ~ %s", section->check->left,
+		     section->check->right) < 0)
+		figure->formula_text = NULL;
+	if (asprintf(&figure->window_text, "every %s", section->check->every) < 0)
+		figure->window_text = NULL;
+	return figure->check ? 0 : -1;
+}
+
+/* Of a check with the prefix; to be freed. */
+static char *figure_name(const struct figure_section *section)
+{
+	char *name;
+
+	if (!section->check)
+		return strdup(section->name);
+	return asprintf(&name, CHECK_PREFIX "%s", section->name) < 0 ? NULL : name;
+}
+
+static struct ledger_figure *figure_new(const char *source, const struct figure_section *section,
 					struct fault *fault)
 {
 	struct ledger_figure *figure = calloc(1, sizeof(*figure));
 
-	if (!figure || formula_parse(formula, &figure->formula, fault) < 0 ||
-	    window_parse(window, &figure->window, fault) < 0) {
-		if (!figure)
-			(void)fault_set(fault, FAULT_MEMORY, "ledger: out of memory");
+	if (!figure) {
+		(void)fault_set(fault, FAULT_MEMORY, "ledger: out of memory");
+		return NULL;
+	}
+	if (define_value(figure, section, fault) < 0) {
 		figure_free(figure);
 		return NULL;
 	}
-	figure->published = (struct figure){ .name = strdup(name),
-					     .title = strdup(title),
-					     .unit = strdup(unit),
-					     .source = strdup(source),
-					     .value = NAN,
-					     .status = STRAIT_MISSING };
-	figure->formula_text = strdup(formula);
-	figure->window_text = strdup(window);
+	figure->published =
+		(struct figure){ .name = figure_name(section),
+				 .title = strdup(section->title),
+				 .unit = strdup(section->check ? CHECK_UNIT : section->unit),
+				 .source = strdup(source),
+				 .value = NAN,
+				 .status = STRAIT_MISSING };
 	if (figure->published.name && figure->published.title && figure->published.unit &&
 	    figure->published.source && figure->formula_text && figure->window_text)
 		return figure;
@@ -286,27 +337,24 @@ static struct ledger_figure *figure_new(const char *source, const char *name, co
 	return NULL;
 }
 
-int ledger_define(struct ledger *ledger, const char *source, const char *name, const char *formula,
-		  const char *window, const char *unit, const char *title, bool from_section,
-		  struct fault *fault)
+static void keep_published(const struct figure *from, struct figure *to)
 {
-	size_t place = figure_place(ledger, name);
-	struct ledger_figure *old = ledger_find_figure(ledger, name), *figure, **grown;
+	to->value = from->value;
+	to->status = from->status;
+	memcpy(to->period, from->period, sizeof(to->period));
+	to->published_at_ms = from->published_at_ms;
+	to->sequence = from->sequence;
+	to->stale = from->stale;
+}
 
-	if (old && strcmp(old->published.source, source) != 0 && !from_section)
-		return 0; /* a section, or the source that came first, has the name */
-	figure = figure_new(source, name, formula, window, unit, title, fault);
-	if (!figure)
-		return fault_prefix(fault, "figure '%s'", name);
-	figure->from_section = from_section;
+/* Puts it into the list, in the place of the old one of that name. Takes the figure. */
+static int put_figure(struct ledger *ledger, struct ledger_figure *figure, struct fault *fault)
+{
+	size_t place = figure_place(ledger, figure->published.name);
+	struct ledger_figure *old = ledger_find_figure(ledger, figure->published.name), **grown;
+
 	if (old) {
-		figure->published.value = old->published.value;
-		figure->published.status = old->published.status;
-		memcpy(figure->published.period, old->published.period,
-		       sizeof(figure->published.period));
-		figure->published.published_at_ms = old->published.published_at_ms;
-		figure->published.sequence = old->published.sequence;
-		figure->published.stale = old->published.stale;
+		keep_published(&old->published, &figure->published);
 		ledger->figures[place] = figure;
 		figure_free(old);
 		return 0;
@@ -320,6 +368,78 @@ int ledger_define(struct ledger *ledger, const char *source, const char *name, c
 	memmove(&grown[place + 1], &grown[place], (ledger->figure_count - place) * sizeof(*grown));
 	grown[place] = figure;
 	ledger->figure_count++;
+	return 0;
+}
+
+int ledger_define(struct ledger *ledger, const char *source, const struct figure_section *section,
+		  bool from_section, struct fault *fault)
+{
+	struct ledger_figure *figure = figure_new(source, section, fault);
+	const struct ledger_figure *old;
+
+	if (!figure)
+		return fault_prefix(fault, "%s '%s'", section->check ? "check" : "figure",
+				    section->name);
+	figure->from_section = from_section;
+	old = ledger_find_figure(ledger, figure->published.name);
+	if (old && !from_section &&
+	    (old->from_section ||
+	     (*old->published.source && strcmp(old->published.source, source) != 0))) {
+		figure_free(figure);
+		return 0;
+	}
+	return put_figure(ledger, figure, fault);
+}
+
+/* Texts that the store had no memory for are NULL. */
+static bool is_whole(const struct declaration *declaration)
+{
+	bool whole = true;
+
+	for (size_t i = 0; i < declaration->figure_count; i++) {
+		const struct figure_declaration *figure = &declaration->figures[i];
+
+		whole = whole && figure->name && figure->formula && figure->window &&
+			figure->unit && figure->title;
+	}
+	for (size_t i = 0; i < declaration->check_count; i++) {
+		const struct check_declaration *check = &declaration->checks[i];
+
+		whole = whole && check->name && check->left && check->right && check->every &&
+			check->tolerance && check->title;
+	}
+	return whole;
+}
+
+int ledger_define_declared(struct ledger *ledger, const char *source,
+			   const struct declaration *declaration, struct fault *fault)
+{
+	if (!is_whole(declaration))
+		return fault_set(fault, FAULT_MEMORY, "ledger: out of memory");
+	for (size_t i = 0; i < declaration->figure_count; i++) {
+		const struct figure_declaration *figure = &declaration->figures[i];
+		struct figure_section section = { .name = figure->name,
+						  .formula = figure->formula,
+						  .window = figure->window,
+						  .unit = figure->unit,
+						  .title = figure->title };
+
+		if (ledger_define(ledger, source, &section, /* from_section= */ false, fault) < 0)
+			return -1;
+	}
+	for (size_t i = 0; i < declaration->check_count; i++) {
+		const struct check_declaration *check = &declaration->checks[i];
+		struct check_text text = { .left = check->left,
+					   .right = check->right,
+					   .every = check->every,
+					   .tolerance = check->tolerance };
+		struct figure_section section = { .name = check->name,
+						  .title = check->title,
+						  .check = &text };
+
+		if (ledger_define(ledger, source, &section, /* from_section= */ false, fault) < 0)
+			return -1;
+	}
 	return 0;
 }
 
@@ -392,31 +512,21 @@ static void adopt_kept(void *context, const char *source, struct declaration *de
 	struct fault fault; /* an old declaration that no longer fits is replaced when the worker
 			       announces itself */
 
-	if (!declaration->version || ledger_adopt(ledger, source, declaration, &fault) < 0)
-		return;
-	for (size_t i = 0; i < declaration->figure_count; i++) {
-		const struct figure_declaration *figure = &declaration->figures[i];
-
-		if (figure->name && figure->formula && figure->window && figure->unit &&
-		    figure->title)
-			(void)ledger_define(ledger, source, figure->name, figure->formula,
-					    figure->window, figure->unit, figure->title,
-					    /* from_section= */ false, &fault);
-	}
+	if (declaration->version && ledger_adopt(ledger, source, declaration, &fault) == 0)
+		(void)ledger_define_declared(ledger, source, declaration, &fault);
 }
 
 static void restore_figure(void *context, const struct figure *kept)
 {
 	struct ledger_figure *figure = ledger_find_figure(context, kept->name);
+	struct ledger_source *source;
 
 	if (!figure)
 		return; /* of a section; ledger_set_figures reads the store again */
-	figure->published.value = kept->value;
-	figure->published.status = kept->status;
-	memcpy(figure->published.period, kept->period, sizeof(kept->period));
-	figure->published.published_at_ms = kept->published_at_ms;
-	figure->published.sequence = kept->sequence;
-	figure->published.stale = kept->stale;
+	keep_published(kept, &figure->published);
+	source = ledger_find_source(context, figure->published.source);
+	if (source)
+		source->stale = kept->stale;
 }
 
 void ledger_restore(struct ledger *ledger)
@@ -438,13 +548,13 @@ int ledger_open(const char *state_dir, struct ledger **ret_ledger, struct fault 
 		goto failed;
 	store_begin(ledger->store);
 	store_each_declaration(ledger->store, adopt_kept, ledger);
-	for (size_t i = 0; i < ledger->metric_count; i++)
-		ledger->metrics[i]->id =
-			store_metric(ledger->store, ledger->metrics[i]->declared.name);
+	ledger_number_metrics(ledger);
 	ledger_restore(ledger);
 	ledger->sequence = store_sequence(ledger->store);
+	ledger->change_limit = CHANGE_LIMIT;
 	if (store_end(ledger->store, fault) < 0)
 		goto failed;
+	ledger_settle_metrics(ledger, /* committed= */ true);
 	*ret_ledger = ledger;
 	return 0;
 failed:

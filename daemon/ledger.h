@@ -7,16 +7,21 @@
 #pragma once
 
 #include "batch.h"
+#include "checks.h"
+#include "explanation.h"
 #include "fault.h"
 #include "model.h"
 
 #define IDENTITY_KEY_BYTES 32
+#define CHANGE_LIMIT	   1000000u /* rows of changes kept unless told otherwise */
 
 struct ledger;
 
-/* A [figure NAME] section. */
+/* A [figure NAME] or [check NAME] section. */
 struct figure_section {
 	const char *name, *formula, *window, *unit, *title;
+	const struct check_text *check; /* of a check; formula, window and unit are then not used,
+					   and the name has no CHECK_PREFIX */
 };
 
 /* Opens or creates DIR/straitd.db and DIR/identity.key (mode 0600, made at first start).
@@ -33,10 +38,11 @@ uint64_t ledger_sequence(const struct ledger *ledger);		 /* newest commit; 0 = n
    when there is no data. May commit: the report has sequence 0 if no figure changed. */
 int ledger_declare(struct ledger *ledger, const char *source, const struct declaration *declaration,
 		   struct commit_report *ret_report, struct fault *fault);
-/* The [figure] sections, all of them: replaces the earlier set. */
+/* The [figure] and [check] sections, all of them: replaces the earlier set. */
 int ledger_set_figures(struct ledger *ledger, const struct figure_section *sections, size_t count,
 		       struct commit_report *ret_report, struct fault *fault);
-/* Forgets the figures of sources that are no longer configured; their data stay in the store. */
+/* Forgets the figures of sources that are no longer configured, unless one that stays declares them
+   too; their data stay in the store. May commit: a figure may be fresh under its new source. */
 int ledger_keep_sources(struct ledger *ledger, const char *const *names, size_t count,
 			struct commit_report *ret_report, struct fault *fault);
 /* Commits one batch: release, observations, rejects, cursor, figures, changes, sequence. Refuses a
@@ -52,22 +58,46 @@ int ledger_set_stale(struct ledger *ledger, const char *source, bool stale,
 /* Last batch number and cursor (to be freed by the caller; NULL and 0 when there is none). */
 int ledger_resume(struct ledger *ledger, const char *source, uint64_t *ret_batch, void **ret_cursor,
 		  size_t *ret_cursor_size, struct fault *fault);
-/* A document with this hash: complete already, or how many of its observations are committed. */
-int ledger_release_state(struct ledger *ledger, const char *source,
+/* The source publishes totals and nothing about single cases: all its metrics are levels. */
+bool ledger_only_levels(struct ledger *ledger, const char *source);
+/* A document of this name and hash: complete already, or how many of its observations are
+   committed. The same bytes under another date are another publication (a value that was withdrawn
+   comes back), where it is the name that dates them and all metrics of the source are levels;
+   events and records must not count twice. *ret_published_at_ms: the publication time of a release
+   that is half read, under which the rest of it must come; 0 = none is. */
+int ledger_release_state(struct ledger *ledger, const char *source, const char *name,
 			 const uint8_t sha256[SHA256_BYTES], bool *ret_complete,
-			 uint64_t *ret_observations, struct fault *fault);
+			 uint64_t *ret_observations, int64_t *ret_published_at_ms,
+			 struct fault *fault);
 
+/* At most so many rows of changes are kept: as soon as a commit makes more, the oldest commits are
+   forgotten. At first CHANGE_LIMIT. */
+void ledger_limit_changes(struct ledger *ledger, size_t rows);
 /* Forgets changes committed before that time, and all but the newest rejects of each source. */
 int ledger_expire(struct ledger *ledger, int64_t before_ms, struct fault *fault);
 
 struct source_totals {
 	uint64_t accepted, rejected;
-	char last_release[128];
-	int64_t last_published_ms; /* newest published_at */
-	int64_t last_read_ms;	   /* commit time of the last batch */
+	char last_release[128];	   /* the newest published one */
+	int64_t last_published_ms; /* its published_at */
+	uint8_t last_sha256[SHA256_BYTES];
+	int64_t last_read_ms; /* commit time of the last batch, or of the last failure */
+	struct source_health health;
 };
+/* Looks at all releases of the source; notes since when it is configured. */
 int ledger_totals(struct ledger *ledger, const char *source, struct source_totals *ret_totals,
 		  struct fault *fault);
+/* The same without the newest release, which stays as it is; cheap. */
+int ledger_refresh_totals(struct ledger *ledger, const char *source, struct source_totals *totals,
+			  struct fault *fault);
+/* A document came again that is complete already. */
+int ledger_answered(struct ledger *ledger, const char *source, const uint8_t sha256[SHA256_BYTES],
+		    struct fault *fault);
+/* A document cannot be read: what was committed of it no longer counts (but its records, see
+   docs/ARCHITECTURE.md), its rejects are kept and counted, once however often it fails; and the
+   source's trouble, if that is what it is. No figure changes. */
+int ledger_fail_document(struct ledger *ledger, const char *source,
+			 const struct failed_document *document, struct fault *fault);
 
 /* ── reading ───────────────────────────────────────────────────────────────────────────────── */
 
@@ -80,6 +110,36 @@ const struct figure *ledger_figure(const struct ledger *ledger, const char *name
  */
 int ledger_value(struct ledger *ledger, const char *name, int64_t as_of_ms,
 		 struct figure_value *ret_value, struct fault *fault);
+/* Where the value of a figure (any name that ledger_value() answers) comes from, as of an instant.
+   FAULT_TOO_LARGE past EXPLANATION_ROWS_MAX inputs. explanation_done() what was given. */
+int ledger_explain(struct ledger *ledger, const char *name, int64_t as_of_ms,
+		   struct explanation *ret_explanation, struct fault *fault);
+/* A finished release by the hash of its content; FAULT_BAD_ARGUMENT when there is none.
+ * explanation_release_done() what was given. */
+int ledger_release(struct ledger *ledger, const uint8_t sha256[SHA256_BYTES],
+		   struct explanation_release *ret_release, struct fault *fault);
+/* How a published figure is defined; "" and "" for other names. Valid until the next writing call.
+ */
+void ledger_definition(const struct ledger *ledger, const char *name, const char **ret_formula,
+		       const char **ret_window);
+
+/* A check as it stands. Texts are valid until the next writing call. */
+struct check_summary {
+	const char *name; /* without CHECK_PREFIX */
+	const char *title, *left, *right;
+	enum strait_granularity every;
+	struct check_result result;
+};
+/* All checks, sorted by name, as known now; *ret_checks is freed by the caller. One that cannot be
+   compared, because a metric is not declared (yet), is missing. */
+int ledger_checks(struct ledger *ledger, struct check_summary **ret_checks, size_t *ret_count,
+		  struct fault *fault);
+/* One check (with or without CHECK_PREFIX) as known on a date (0 = now), and the newest `max`
+   periods that differ, newest first; *ret_rows is freed by the caller. FAULT_NO_SUCH_FIGURE. */
+int ledger_check(struct ledger *ledger, const char *name, int64_t as_of_ms, size_t max,
+		 struct check_summary *ret_check, struct check_row **ret_rows, size_t *ret_count,
+		 struct fault *fault);
+
 /* first and last are period texts, "" = open. *ret_series is done by the caller. FAULT_TOO_LARGE
  * past max points. */
 int ledger_series(struct ledger *ledger, const char *metric, const struct label *labels,

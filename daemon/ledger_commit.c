@@ -86,10 +86,8 @@ static struct mapped_series *map_series(struct ledger *ledger, const struct ledg
 static bool same_version(const struct batch_observation *a, const struct batch_observation *b)
 {
 	return a->key == b->key && a->known_at_ms == b->known_at_ms && a->rank == b->rank &&
-	       a->replaces == b->replaces;
+	       a->at == b->at && a->replaces == b->replaces;
 }
-
-#define RECORD_PARTS_MAX 32u
 
 /* Hands over the version that starts at observations[i]; returns the index after it. */
 static size_t put_record(struct ledger *ledger, const struct store_release *release,
@@ -97,7 +95,7 @@ static size_t put_record(struct ledger *ledger, const struct store_release *rele
 			 struct store_effects *effects)
 {
 	const struct batch_observation *identity = &batch->observations[i];
-	struct store_part parts[RECORD_PARTS_MAX];
+	struct store_part parts[BATCH_VERSION_PARTS_MAX];
 	size_t count = 0;
 
 	for (; i < batch->observation_count && same_version(&batch->observations[i], identity);
@@ -107,10 +105,10 @@ static size_t put_record(struct ledger *ledger, const struct store_release *rele
 
 		if (series->metric->declared.kind != STRAIT_RECORD)
 			break;
-		if (count == RECORD_PARTS_MAX) {
+		if (count == BATCH_VERSION_PARTS_MAX) {
 			(void)store_fail(ledger->store, FAULT_PROTOCOL,
 					 "a record version has more than %u parts",
-					 RECORD_PARTS_MAX);
+					 BATCH_VERSION_PARTS_MAX);
 			return batch->observation_count;
 		}
 		parts[count++] =
@@ -195,6 +193,45 @@ static void close_release(struct ledger *ledger, const struct ledger_source *sou
 		store_event_close(ledger->store, release, batch->release.dataset, effects);
 }
 
+#define CONTENT_AHEAD_MS                                                                           \
+	(2 * INT64_C(86400000)) /* a period that begins later than so after it was published is a  \
+				   slip of the year, not content */
+
+/* End of the newest period that the batch has a value for; 0 = none. */
+static int64_t content_end(const struct batch *batch, const struct mapped_series *mapped,
+			   int64_t now_ms)
+{
+	int64_t bound_ms =
+		batch->release.published_at_ms < now_ms ? batch->release.published_at_ms : now_ms;
+	int64_t newest_ms = 0;
+
+	for (size_t i = 0; i < batch->observation_count; i++) {
+		const struct batch_observation *observation = &batch->observations[i];
+		int64_t end_ms;
+
+		if (observation->status == STRAIT_MISSING ||
+		    observation->series >= batch->series_count ||
+		    (int64_t)observation->day * 86400000 > bound_ms + CONTENT_AHEAD_MS)
+			continue;
+		end_ms = ((int64_t)granularity_last(
+				  mapped[observation->series].metric->declared.granularity,
+				  observation->day) +
+			  1) *
+			 86400000;
+		if (end_ms > newest_ms)
+			newest_ms = end_ms;
+	}
+	return newest_ms;
+}
+
+static bool has_levels(const struct ledger_source *source)
+{
+	for (size_t i = 0; i < source->metric_count; i++)
+		if (source->metrics[i]->declared.kind == STRAIT_LEVEL)
+			return true;
+	return false;
+}
+
 static void put_batch(struct ledger *ledger, const struct ledger_source *source,
 		      const struct batch *batch, int64_t now_ms, struct store_effects *effects)
 {
@@ -215,14 +252,20 @@ static void put_batch(struct ledger *ledger, const struct ledger_source *source,
 	store_release_open(ledger->store, source_id, batch, source->plugin_version, now_ms,
 			   &release);
 	mapped = map_series(ledger, source, batch);
-	if (mapped)
+	if (mapped) {
 		put_observations(ledger, &release, batch, mapped, effects);
+		if (!store_failed(ledger->store))
+			store_content_put(ledger->store, &release,
+					  content_end(batch, mapped, now_ms));
+	}
 	free(mapped);
 	for (size_t i = 0; i < batch->reject_count; i++)
 		store_reject(ledger->store, &release, &batch->rejects[i], now_ms);
 	if (batch->final)
 		close_release(ledger, source, &release, batch, effects);
 	store_release_close(ledger->store, &release, batch, now_ms);
+	if (batch->final)
+		store_content_close(ledger->store, &release, !has_levels(source), now_ms);
 	store_set_cursor(ledger->store, source_id, batch->number, batch->cursor, batch->cursor_size,
 			 batch->accepted, batch->rejected, now_ms);
 }

@@ -18,27 +18,36 @@ static bool same_number(double a, double b)
 	return a == b || (isnan(a) && isnan(b));
 }
 
+static void add_effects(const struct ledger *ledger, const struct formula *formula,
+			const struct store_effects *effects, struct store_effect *sum)
+{
+	for (size_t side = 0; side < 2; side++) {
+		for (size_t i = 0; i < formula->counts[side]; i++) {
+			const struct ledger_metric *metric =
+				ledger_find_metric(ledger, formula->items[side][i].metric);
+
+			for (size_t k = 0; metric && k < effects->count; k++) {
+				if (effects->items[k].metric != metric->id)
+					continue;
+				sum->touched |= effects->items[k].effect.touched;
+				sum->revised |= effects->items[k].effect.revised;
+				sum->withdrawn |= effects->items[k].effect.withdrawn;
+			}
+		}
+	}
+}
+
 /* What a commit did to the metrics of a figure, taken together. */
 static struct store_effect effect_on(const struct ledger *ledger,
 				     const struct ledger_figure *figure,
 				     const struct store_effects *effects)
 {
+	const struct formula *formulas[2];
+	size_t count = ledger_formulas(figure, formulas);
 	struct store_effect sum = { 0 };
 
-	for (size_t side = 0; side < 2; side++) {
-		for (size_t i = 0; i < figure->formula.counts[side]; i++) {
-			const struct ledger_metric *metric =
-				ledger_find_metric(ledger, figure->formula.items[side][i].metric);
-
-			for (size_t k = 0; metric && k < effects->count; k++) {
-				if (effects->items[k].metric != metric->id)
-					continue;
-				sum.touched |= effects->items[k].effect.touched;
-				sum.revised |= effects->items[k].effect.revised;
-				sum.withdrawn |= effects->items[k].effect.withdrawn;
-			}
-		}
-	}
+	for (size_t i = 0; i < count; i++)
+		add_effects(ledger, formulas[i], effects, &sum);
 	return sum;
 }
 
@@ -85,7 +94,7 @@ static void evaluate_one(struct ledger *ledger, struct ledger_figure *figure,
 	struct figure_value value;
 	struct fault fault;
 
-	if (figure_evaluate(&figure->formula, &figure->window, &reader, &value, &fault) < 0)
+	if (ledger_figure_value(figure, &reader, &value, &fault) < 0)
 		value = (struct figure_value){
 			.value = NAN, .status = STRAIT_MISSING
 		}; /* its metric is not declared yet */
@@ -121,6 +130,10 @@ void ledger_evaluate(struct ledger *ledger, const struct store_effects *effects,
 void ledger_mark_stale(struct ledger *ledger, const char *source, bool stale,
 		       struct ledger_updates *updates)
 {
+	struct ledger_source *declared = ledger_find_source(ledger, source);
+
+	if (declared)
+		declared->stale = stale;
 	for (size_t i = 0; i < ledger->figure_count; i++) {
 		struct ledger_figure *figure = ledger->figures[i];
 		const struct figure *old = &figure->published;
@@ -171,6 +184,8 @@ void ledger_write(struct ledger *ledger, const char *source, struct ledger_updat
 		apply_update(update, updates->sequence, &next);
 		store_put_figure(ledger->store, &next);
 	}
+	if (updates->sequence)
+		store_trim_changes(ledger->store, ledger->change_limit);
 }
 
 /* The cause that the commit is told by: what somebody must look at first. */

@@ -14,21 +14,29 @@
 
 struct ledger_metric {
 	struct metric_declaration declared;
-	int64_t id;
+	int64_t id;   /* 0 = none yet */
+	bool settled; /* the transaction that gave it the id was committed */
 };
 
 struct ledger_source {
 	char *name, *plugin_version;
 	struct ledger_metric **metrics; /* by the plugin's index */
 	size_t metric_count;
+	bool stale; /* its figures were marked so last */
 };
 
 struct ledger_figure {
 	struct figure published;
-	char *formula_text, *window_text;
+	char *formula_text, *window_text; /* of a check: "LEFT ~ RIGHT" and "every LENGTH" */
 	struct formula formula;
 	struct window window;
+	struct ledger_check *check; /* instead of formula and window; or NULL */
 	bool from_section;
+};
+
+struct ledger_check {
+	char *left, *right; /* as they were written */
+	struct check_rule check;
 };
 
 /* Points of one item, as they count now. */
@@ -38,12 +46,14 @@ struct ledger_points {
 	struct point *items;
 	size_t count;
 	bool has_data;
+	int32_t first_day, last_day; /* of the metric, when count is 0 */
 };
 
 struct ledger {
 	struct store *store;
 	uint8_t identity_key[IDENTITY_KEY_BYTES];
 	uint64_t sequence;
+	size_t change_limit;
 	struct ledger_metric **metrics; /* by name; each is its own allocation, pointers stay */
 	size_t metric_count;
 	struct ledger_source *sources;
@@ -65,20 +75,41 @@ struct ledger_figure *ledger_find_figure(const struct ledger *ledger, const char
    contradicts another source's. */
 int ledger_adopt(struct ledger *ledger, const char *source, const struct declaration *declaration,
 		 struct fault *fault);
-/* Adds or replaces one figure definition; keeps what was published under that name. */
-int ledger_define(struct ledger *ledger, const char *source, const char *name, const char *formula,
-		  const char *window, const char *unit, const char *title, bool from_section,
-		  struct fault *fault);
+/* Adds or replaces one definition of a figure or check; keeps what was published under that name. A
+   section goes before a declaration, an earlier source before a later one, and everybody before the
+   source "", which has been forgotten. */
+int ledger_define(struct ledger *ledger, const char *source, const struct figure_section *section,
+		  bool from_section, struct fault *fault);
 void ledger_undefine(struct ledger *ledger, size_t index);
+/* Defines what a plugin declares. */
+int ledger_define_declared(struct ledger *ledger, const char *source,
+			   const struct declaration *declaration, struct fault *fault);
+/* Takes over the check of a section, which figure_new() of ledger.c then owns. */
+struct ledger_check *ledger_check_new(const struct check_text *text, struct fault *fault);
+struct ledger_check *ledger_check_free(struct ledger_check *check);
+/* The formulas that a figure is computed from: its own, or both sides of a check. Returns how many.
+ */
+size_t ledger_formulas(const struct ledger_figure *figure, const struct formula *ret_formulas[2]);
+/* Its value through the reader, whatever its kind. ret_value->unit is left empty. */
+int ledger_figure_value(const struct ledger_figure *figure, const struct figure_reader *reader,
+			struct figure_value *ret_value, struct fault *fault);
+/* Inside a transaction: gives every new metric its number. Those of the others stay as they are,
+   also when the transaction has failed. */
+void ledger_number_metrics(struct ledger *ledger);
+/* After it: keeps the new numbers, or forgets them with a transaction that is no more. */
+void ledger_settle_metrics(struct ledger *ledger, bool committed);
 /* Takes over from the store what was published under the names that are defined. */
 void ledger_restore(struct ledger *ledger);
 void ledger_forget_points(struct ledger *ledger, int64_t metric); /* 0 = all */
+
+/* A check has two formulas, and each of them two sides. */
+#define LEDGER_READER_POINTS (4 * FORMULA_ITEMS_MAX)
 
 /* The reader of figures.h over this ledger as of an instant; 0 = now, with the kept points. */
 struct ledger_reader {
 	struct ledger *ledger;
 	int64_t as_of_ms;
-	struct point *owned[2 * FORMULA_ITEMS_MAX]; /* as-of points, freed by ledger_reader_done */
+	struct point *owned[LEDGER_READER_POINTS]; /* as-of points, freed by ledger_reader_done */
 	size_t owned_count;
 };
 struct figure_reader ledger_reader(struct ledger_reader *state);

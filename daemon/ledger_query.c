@@ -72,28 +72,33 @@ static struct store_selection selection_of(const struct ledger_metric *metric,
 					 .label_count = count };
 }
 
+/* Fills items, count and what there is of the metric besides. The items are the caller's. */
 static int load_points(struct ledger *ledger, const struct ledger_metric *metric,
-		       const struct formula_item *item, int64_t as_of_ms, struct point **ret_points,
-		       size_t *ret_count, bool *ret_has_data, struct fault *fault)
+		       const struct formula_item *item, int64_t as_of_ms, struct ledger_points *ret,
+		       struct fault *fault)
 {
 	struct store_selection selection = selection_of(metric, item->labels, item->label_count);
 	struct point *others;
 	size_t other_count;
 
-	if (store_points(ledger->store, &selection, DAY_MIN, DAY_MAX, as_of_ms, ret_points,
-			 ret_count, fault) < 0)
+	if (store_points(ledger->store, &selection, DAY_MIN, DAY_MAX, as_of_ms, &ret->items,
+			 &ret->count, fault) < 0)
 		return -1;
-	*ret_has_data = *ret_count > 0;
-	if (*ret_has_data || !item->label_count)
+	ret->has_data = ret->count > 0;
+	if (ret->has_data || !item->label_count)
 		return 0;
 	selection.label_count = 0;
 	if (store_points(ledger->store, &selection, DAY_MIN, DAY_MAX, as_of_ms, &others,
 			 &other_count, fault) < 0) {
-		free(*ret_points);
+		free(ret->items);
 		return -1;
 	}
+	ret->has_data = other_count > 0;
+	if (ret->has_data) {
+		ret->first_day = others[0].day;
+		ret->last_day = others[other_count - 1].day;
+	}
 	free(others);
-	*ret_has_data = other_count > 0;
 	return 0;
 }
 
@@ -140,8 +145,7 @@ static struct ledger_points *kept_points(struct ledger *ledger, const struct led
 	}
 	kept = &ledger->points[ledger->point_count];
 	*kept = (struct ledger_points){ .metric = metric->id, .labels = strdup(labels) };
-	if (!kept->labels || load_points(ledger, metric, item, 0, &kept->items, &kept->count,
-					 &kept->has_data, fault) < 0) {
+	if (!kept->labels || load_points(ledger, metric, item, 0, kept, fault) < 0) {
 		free(kept->labels);
 		return NULL;
 	}
@@ -154,29 +158,31 @@ static int read_points(void *context, const struct formula_item *item,
 {
 	struct ledger_reader *state = context;
 	const struct ledger_metric *metric = ledger_find_metric(state->ledger, item->metric);
-	struct point *points;
+	struct ledger_points fresh = { .count = 0 };
+	const struct ledger_points *points = &fresh;
 
 	if (!metric)
 		return no_such_metric(state->ledger, item->metric, fault);
 	if (check_labels(&metric->declared, item->labels, item->label_count, fault) < 0)
 		return -1;
-	ret_points->kind = metric->declared.kind;
-	ret_points->granularity = metric->declared.granularity;
-	ret_points->is_distribution = metric->declared.flags & STRAIT_METRIC_DISTRIBUTION;
 	if (!state->as_of_ms) {
-		const struct ledger_points *kept = kept_points(state->ledger, metric, item, fault);
-
-		if (!kept)
+		points = kept_points(state->ledger, metric, item, fault);
+		if (!points)
 			return -1;
-		ret_points->items = kept->items;
-		ret_points->count = kept->count;
-		ret_points->has_data = kept->has_data;
-		return 0;
+	} else {
+		if (load_points(state->ledger, metric, item, state->as_of_ms, &fresh, fault) < 0)
+			return -1;
+		state->owned[state->owned_count++] = fresh.items;
 	}
-	if (load_points(state->ledger, metric, item, state->as_of_ms, &points, &ret_points->count,
-			&ret_points->has_data, fault) < 0)
-		return -1;
-	ret_points->items = state->owned[state->owned_count++] = points;
+	*ret_points = (struct figure_points){ .kind = metric->declared.kind,
+					      .granularity = metric->declared.granularity,
+					      .is_distribution = metric->declared.flags &
+								 STRAIT_METRIC_DISTRIBUTION,
+					      .has_data = points->has_data,
+					      .first_day = points->first_day,
+					      .last_day = points->last_day,
+					      .items = points->items,
+					      .count = points->count };
 	return 0;
 }
 
@@ -254,6 +260,18 @@ static void unit_of(const struct ledger *ledger, const struct formula *formula, 
 					  : "");
 }
 
+static bool begins_with_metric(const struct ledger *ledger, const char *name)
+{
+	for (size_t i = 0; i < ledger->metric_count; i++) {
+		const char *metric = ledger->metrics[i]->declared.name;
+		size_t size = strlen(metric);
+
+		if (strncmp(name, metric, size) == 0 && (name[size] == '.' || name[size] == '{'))
+			return true;
+	}
+	return false;
+}
+
 int ledger_value(struct ledger *ledger, const char *name, int64_t as_of_ms,
 		 struct figure_value *ret_value, struct fault *fault)
 {
@@ -263,13 +281,16 @@ int ledger_value(struct ledger *ledger, const char *name, int64_t as_of_ms,
 	struct figure_value value;
 	struct formula formula;
 	struct window window;
+	struct fault wrong;
 	int result;
 
 	if (figure) {
-		result = figure_evaluate(&figure->formula, &figure->window, &reader, &value, fault);
+		result = ledger_figure_value(figure, &reader, &value, fault);
 	} else {
-		if (formula_parse_name(name, &formula, &window, NULL) < 0)
-			return no_such_figure(ledger, name, fault);
+		if (formula_parse_name(name, &formula, &window, &wrong) < 0)
+			return wrong.kind == FAULT_BAD_PERIOD && begins_with_metric(ledger, name)
+				       ? fault_set(fault, wrong.kind, "%s", wrong.text)
+				       : no_such_figure(ledger, name, fault);
 		if (!ledger_find_metric(ledger, formula.items[0][0].metric)) {
 			formula_done(&formula);
 			return no_such_figure(ledger, name, fault);
@@ -313,6 +334,10 @@ static int range_asked(const char *first, const char *last, int32_t *ret_first, 
 			fault, FAULT_BAD_PERIOD,
 			"'%.40s' is no period; write a day 2020-09-02, a month 2020-09, a quarter 2020-Q3, a week 2020-W36 or a year",
 			*first && !period_parse(first, &from) ? first : last);
+	if (from.first > to.last)
+		return fault_set(fault, FAULT_BAD_PERIOD,
+				 "'%.40s' begins after '%.40s' ends; name the earlier period first",
+				 first, last);
 	*ret_first = from.first;
 	*ret_last = to.last;
 	return 0;
@@ -349,7 +374,7 @@ int ledger_series(struct ledger *ledger, const char *metric_name, const struct l
 	const struct ledger_metric *metric =
 		metric_asked(ledger, metric_name, labels, label_count, fault);
 	struct store_selection selection;
-	int32_t first_day, last_day;
+	int32_t first_day = DAY_MIN, last_day = DAY_MAX;
 	struct point *points;
 	size_t count;
 	int result;
@@ -404,19 +429,28 @@ int ledger_changes_since(struct ledger *ledger, uint64_t after, size_t max, uint
 			 bool *ret_complete, struct change_row **ret_rows, size_t *ret_count,
 			 struct fault *fault)
 {
+	struct change_row *rows;
 	uint64_t oldest;
 
-	if (store_changes(ledger->store, after, max ? max : SIZE_MAX, &oldest, ret_rows, ret_count,
+	if (store_changes(ledger->store, after, max ? max : SIZE_MAX, &oldest, &rows, ret_count,
 			  ret_complete, fault) < 0)
 		return -1;
-	if (after > ledger->sequence || (oldest && after + 1 < oldest)) {
-		free(*ret_rows);
+	if (after > ledger->sequence) {
+		free(rows);
 		return fault_set(
 			fault, FAULT_SEQUENCE_EXPIRED,
-			"changes after %llu are not kept (kept: %llu to %llu); read GetFigures([]) and go on from the sequence it carries",
+			"%llu has not been yet, the newest commit is %llu: this is another store, or an older copy of it; read GetFigures([]) and go on from the sequence it carries, as `straitctl watch --resync` does",
+			(unsigned long long)after, (unsigned long long)ledger->sequence);
+	}
+	if (oldest && after + 1 < oldest) {
+		free(rows);
+		return fault_set(
+			fault, FAULT_SEQUENCE_EXPIRED,
+			"changes after %llu are not kept any more (kept: %llu to %llu); read GetFigures([]) and go on from the sequence it carries, as `straitctl watch --resync` does",
 			(unsigned long long)after, (unsigned long long)oldest,
 			(unsigned long long)ledger->sequence);
 	}
+	*ret_rows = rows;
 	*ret_latest = ledger->sequence;
 	return 0;
 }
@@ -439,36 +473,37 @@ int ledger_resume(struct ledger *ledger, const char *source, uint64_t *ret_batch
 	return -1;
 }
 
-int ledger_release_state(struct ledger *ledger, const char *source,
+bool ledger_only_levels(struct ledger *ledger, const char *source)
+{
+	const struct ledger_source *declared = ledger_find_source(ledger, source);
+
+	for (size_t i = 0; declared && i < declared->metric_count; i++)
+		if (declared->metrics[i]->declared.kind != STRAIT_LEVEL)
+			return false;
+	return declared != NULL;
+}
+
+int ledger_release_state(struct ledger *ledger, const char *source, const char *name,
 			 const uint8_t sha256[SHA256_BYTES], bool *ret_complete,
-			 uint64_t *ret_observations, struct fault *fault)
+			 uint64_t *ret_observations, int64_t *ret_published_at_ms,
+			 struct fault *fault)
 {
 	store_begin(ledger->store);
-	store_release_state(ledger->store, store_source(ledger->store, source), sha256,
-			    ret_complete, ret_observations);
+	store_release_state(ledger->store, store_source(ledger->store, source),
+			    ledger_only_levels(ledger, source) ? name : "", sha256, ret_complete,
+			    ret_observations, ret_published_at_ms);
 	return store_end(ledger->store, fault);
 }
 
-int ledger_totals(struct ledger *ledger, const char *source, struct source_totals *ret_totals,
-		  struct fault *fault)
+void ledger_limit_changes(struct ledger *ledger, size_t rows)
 {
-	struct store_totals totals;
-
-	store_begin(ledger->store);
-	store_totals(ledger->store, store_source(ledger->store, source), &totals);
-	if (store_end(ledger->store, fault) < 0)
-		return -1;
-	*ret_totals = (struct source_totals){ .accepted = totals.accepted,
-					      .rejected = totals.rejected,
-					      .last_published_ms = totals.last_published_ms,
-					      .last_read_ms = totals.last_read_ms };
-	memcpy(ret_totals->last_release, totals.last_release, sizeof(ret_totals->last_release));
-	return 0;
+	ledger->change_limit = rows;
 }
 
 int ledger_expire(struct ledger *ledger, int64_t before_ms, struct fault *fault)
 {
 	store_begin(ledger->store);
 	store_expire(ledger->store, before_ms, LEDGER_REJECTS_KEPT);
+	store_trim_changes(ledger->store, ledger->change_limit);
 	return store_end(ledger->store, fault);
 }

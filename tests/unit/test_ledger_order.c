@@ -217,8 +217,31 @@ static void expect(struct ledger_case *c, const char *name, int64_t as_of, doubl
 		      (long long)as_of, value, wanted);
 }
 
+/* The kept values of now and the computed ones as known at the end of time are the same, dates and
+ * all. */
+static void expect_now_as_known_now(struct ledger_case *c, const char *name, int round)
+{
+	struct figure_value now, known;
+
+	ck_assert_int_eq(ledger_value(c->ledger, name, 0, &now, &c->fault), 0);
+	ck_assert_int_eq(ledger_value(c->ledger, name, INT64_MAX, &known, &c->fault), 0);
+	ck_assert_msg((now.value == known.value || (isnan(now.value) && isnan(known.value))) &&
+			      now.status == known.status &&
+			      now.published_at_ms == known.published_at_ms &&
+			      strcmp(now.period, known.period) == 0,
+		      "round %d: %s is %g of %lld over %s now, %g of %lld over %s as known now",
+		      round, name, now.value, (long long)now.published_at_ms, now.period,
+		      known.value, (long long)known.published_at_ms, known.period);
+}
+
 static void compare(struct ledger_case *c, int round)
 {
+	static const char *const totals[] = { "people.total", "people.record",
+					      "boats.total",  "boats.record",
+					      "boats.lost",   "boats{outcome=lost}.last_7_days" };
+
+	for (size_t i = 0; i < sizeof(totals) / sizeof(totals[0]); i++)
+		expect_now_as_known_now(c, totals[i], round);
 	for (int day = 0; day < DAYS; day++) {
 		char text[PERIOD_TEXT_MAX], name[FIGURE_NAME_MAX];
 
