@@ -28,6 +28,7 @@ int config_copy_source(const struct config_source *from, struct config_source *r
 		.url = copy_text(from->url, &failed),
 		.follow = copy_text(from->follow, &failed),
 		.cadence_ms = from->cadence_ms,
+		.reject_limit = from->reject_limit,
 		.options = calloc(from->option_count + 1, sizeof(*copy.options)),
 		.option_count = from->option_count,
 		.file = copy_text(from->file, &failed),

@@ -20,6 +20,7 @@
 #include "cleanup.h"
 #include "clock.h"
 #include "spool.h"
+#include "utf8.h"
 
 struct job {
 	struct jobs *jobs;
@@ -34,6 +35,7 @@ struct job {
 	double progress;
 	uint64_t accepted, rejected;
 	char error[FAULT_TEXT_MAX];
+	const char *note;     /* a literal */
 	struct event *expiry; /* runs once it is finished */
 };
 
@@ -298,10 +300,16 @@ static void follow(struct job *job, const struct document_news *news)
 		set_progress(job, news->progress);
 		break;
 	case DOCUMENT_DONE:
+		if (news->repeated)
+			job->note = "already imported";
 		finish(job, JOB_DONE, "");
 		break;
 	case DOCUMENT_FAILED:
-		job->rejected += news->rejected;
+		/* Of the whole document, batches of which may have been told of before; none
+		 * counts. */
+		if (job->rejected < news->rejected)
+			job->rejected = news->rejected;
+		job->accepted = 0;
 		finish(job, JOB_FAILED, news->reason);
 		break;
 	}
@@ -318,6 +326,7 @@ static void fill_info(const struct job *job, struct job_info *ret_info)
 		.accepted = job->accepted,
 		.rejected = job->rejected,
 		.error = job->error,
+		.note = job->note,
 	};
 }
 
@@ -375,6 +384,7 @@ static struct job *make_job(struct jobs *jobs, const char *source, const char *s
 		return NULL;
 	job->jobs = jobs;
 	job->state = JOB_QUEUED;
+	job->note = "";
 	job->from = -1;
 	job->to = -1;
 	(void)snprintf(job->source, sizeof(job->source), "%s", source);
@@ -421,6 +431,10 @@ int jobs_add(struct jobs *jobs, const char *source, const char *spool, const cha
 	if (!spool_name_ok(name))
 		return fault_set(fault, FAULT_BAD_ARGUMENT,
 				 "a file name is needed, without '/' and not starting with '.'");
+	if (!utf8_printable(name, strlen(name))) /* as worker_read_inbox() sees it */
+		return fault_set(
+			fault, FAULT_BAD_ARGUMENT,
+			"the file's name has characters that cannot be shown; import it under another one");
 	if (check_fd(from, &size, fault) < 0 || make_room(jobs, fault) < 0)
 		return -1;
 	job = make_job(jobs, source, spool, name);

@@ -11,8 +11,9 @@
 #include "source.h"
 #include "sources.h"
 
-#define JOB_PIECE_BYTES (1u << 20) /* copied in one turn of the loop, whatever the number of jobs  \
-				    */
+#define JOB_PIECE_BYTES                                                                            \
+	(1u << 20)	    /* copied in one turn of the loop, whatever the number of jobs         \
+			     */
 #define JOBS_KEPT_MAX  256u /* open and finished; past it the oldest finished one goes early */
 #define JOB_COPY_SHARE 0.1  /* of the progress; the rest is the worker's reading */
 

@@ -19,6 +19,8 @@
 
 #include "clock.h"
 #include "config_copy.h"
+#include "freshness.h"
+#include "period.h"
 #include "spawn.h"
 
 #define STDERR_READ_BYTES 4096u /* a loop turn */
@@ -89,7 +91,9 @@ static enum source_state visible_state(const struct source *source)
 	case SUPERVISOR_STARTING:
 		return SOURCE_STARTING;
 	case SUPERVISOR_RUNNING:
-		return source->document.open || source->stretch_open ? SOURCE_READING : SOURCE_IDLE;
+		return source->document.open || source->stretch_open || source->catches_up
+			       ? SOURCE_READING
+			       : SOURCE_IDLE;
 	case SUPERVISOR_UNRESPONSIVE:
 		return SOURCE_UNRESPONSIVE;
 	case SUPERVISOR_STOPPING:
@@ -122,29 +126,6 @@ static bool is_down(enum source_state state)
 		break;
 	}
 	return false;
-}
-
-/* Also says when it will change by itself: *ret_wait_ms, 0 = it will not. */
-static enum freshness judge_freshness(const struct source *source, int64_t now_ms,
-				      int64_t *ret_wait_ms)
-{
-	int64_t from_ms = source->totals.last_published_ms ? source->totals.last_published_ms
-							   : source->since_ms;
-	int64_t cadence_ms = source->config.cadence_ms;
-	int64_t age_ms = now_ms - from_ms;
-
-	*ret_wait_ms = 0;
-	if (!cadence_ms)
-		return FRESHNESS_FRESH;
-	if (age_ms <= cadence_ms) {
-		*ret_wait_ms = cadence_ms - age_ms + 1;
-		return FRESHNESS_FRESH;
-	}
-	if (age_ms <= cadence_ms + cadence_ms / 2) {
-		*ret_wait_ms = cadence_ms + cadence_ms / 2 - age_ms + 1;
-		return FRESHNESS_DUE;
-	}
-	return FRESHNESS_LATE;
 }
 
 static void mark_stale(struct source *source, bool stale)
@@ -187,21 +168,47 @@ void source_counters_changed(struct source *source)
 	source->owner->changed(source->owner->context, source, false);
 }
 
+/* Tells what changed: a newly late source, but also another reason for the same. */
+static void tell_freshness(struct source *source, enum freshness freshness, const char *text)
+{
+	if (freshness == source->freshness && strcmp(text, source->freshness_text) == 0)
+		return;
+	if (freshness == FRESHNESS_FRESH)
+		log_source(LOG_NOTICE, source->config.name, "its figures are fresh again");
+	else
+		log_source(LOG_NOTICE, source->config.name, "its figures are %s: %s",
+			   freshness_word(freshness), text);
+	source->freshness = freshness;
+	(void)snprintf(source->freshness_text, sizeof(source->freshness_text), "%s", text);
+	source->owner->changed(source->owner->context, source, true);
+}
+
+static bool is_stale(enum freshness freshness)
+{
+	switch (freshness) {
+	case FRESHNESS_LATE:
+	case FRESHNESS_DEAD:
+	case FRESHNESS_DRIFTED:
+		return true;
+	case FRESHNESS_FRESH:
+	case FRESHNESS_DUE:
+		break;
+	}
+	return false;
+}
+
 void source_refresh(struct source *source)
 {
-	int64_t wait_ms;
-	enum freshness freshness = judge_freshness(source, clock_now_ms(), &wait_ms);
+	const struct source_health *health = &source->totals.health;
+	int64_t wait_ms, cadence_ms = source->config.cadence_ms;
+	enum freshness freshness = freshness_judge(health, cadence_ms, clock_now_ms(), &wait_ms);
+	char text[FAULT_TEXT_MAX];
 
 	sleep_until_freshness_changes(source, wait_ms);
-	if (freshness != source->freshness) {
-		if (freshness != FRESHNESS_FRESH)
-			log_source(LOG_NOTICE, source->config.name,
-				   "its figures are %s: nothing new was published in time",
-				   freshness_word(freshness));
-		source->freshness = freshness;
-		source_counters_changed(source);
-	}
-	if (is_down(source->state) || freshness == FRESHNESS_LATE)
+	freshness_reason(freshness, health, cadence_ms, text, sizeof(text));
+	tell_freshness(source, freshness, text);
+	if (is_down(source->state) || is_stale(freshness) || source->document_partial ||
+	    source->catches_up)
 		mark_stale(source, true);
 	else if (source->good)
 		mark_stale(source, false);
@@ -246,6 +253,16 @@ static int obituary_level(const struct source *source)
 	return source->supervisor.state == SUPERVISOR_BACKOFF ? LOG_WARNING : LOG_INFO;
 }
 
+void source_note_fault(struct source *source, const char *text)
+{
+	char when[PERIOD_TEXT_MAX], clean[FAULT_TEXT_MAX];
+
+	(void)chatter_clean(clean, sizeof(clean), text);
+	(void)snprintf(source->last_fault, sizeof(source->last_fault), "%s %s",
+		       time_format(clock_now_ms(), when), clean);
+	source->last_fault_is_config = source->supervisor.state == SUPERVISOR_MISCONFIGURED;
+}
+
 static void write_obituary(struct source *source)
 {
 	char words[CHATTER_LAST_LINES * CHATTER_LINE_MAX], document[SPOOL_NAME_MAX + 64] = "";
@@ -269,11 +286,11 @@ static void write_obituary(struct source *source)
 		source->reason[0] = '\0';
 		return;
 	}
-	(void)chatter_clean(source->last_fault, sizeof(source->last_fault), text);
+	source_note_fault(source, text);
 	if (source->supervisor.state == SUPERVISOR_MISCONFIGURED && source->cause[0])
 		(void)memcpy(source->reason, source->cause, sizeof(source->reason));
 	else
-		(void)memcpy(source->reason, source->last_fault, sizeof(source->reason));
+		(void)chatter_clean(source->reason, sizeof(source->reason), text);
 }
 
 static void bury(struct source *source)
@@ -284,11 +301,12 @@ static void bury(struct source *source)
 	close_stderr(source);
 	chatter_end(&source->chatter, clock_monotonic_ms());
 	action = supervisor_gone(&source->supervisor, source->status, clock_monotonic_ms());
+	source_judge_death(source);
 	write_obituary(source);
 	source->pid = 0;
 	source->reaped = false;
 	source->document.open = false;
-	source->stretch_open = false;
+	source->stretch_open = source->document_partial = source->catches_up = false;
 	source->progress = 1;
 	source_act(source, action);
 }
@@ -314,6 +332,7 @@ static void explain(struct source *source, const char *text)
 static void link_ended(struct source *source, const struct fault *fault)
 {
 	enum supervisor_action action;
+	char text[FAULT_TEXT_MAX];
 
 	source->link = link_free(source->link);
 	if (source->reaped) {
@@ -326,9 +345,12 @@ static void link_ended(struct source *source, const struct fault *fault)
 	} else {
 		source->violations++;
 		(void)snprintf(
-			source->cause, sizeof(source->cause),
+			text, sizeof(text),
 			"killed for breaking the rules of the link (violation %u of this source): %.400s",
 			source->violations, fault->text);
+		if (source->cause[0]) /* what it was told to stop for stays the cause */
+			log_source(LOG_WARNING, source->config.name, "its worker is %s", text);
+		explain(source, text);
 		action = supervisor_hostile(&source->supervisor, clock_monotonic_ms());
 	}
 	source_act(source, action);
@@ -448,7 +470,7 @@ static enum supervisor_action unborn(struct source *source, enum supervisor_endi
 		supervisor_unborn(&source->supervisor, ending, clock_monotonic_ms());
 
 	(void)snprintf(source->reason, sizeof(source->reason), "%s", reason);
-	(void)snprintf(source->last_fault, sizeof(source->last_fault), "%s", reason);
+	source_note_fault(source, reason);
 	if (source->supervisor.state == SUPERVISOR_BACKOFF)
 		log_source(LOG_WARNING, source->config.name, "%s; trying again in %.3g s", reason,
 			   (double)source->supervisor.delay_ms / 1000);
@@ -480,8 +502,7 @@ static enum supervisor_action attach(struct source *source, const struct spawned
 					 clock_monotonic_ms());
 		return supervisor_hostile(&source->supervisor, clock_monotonic_ms());
 	}
-	if (!source->config.log)
-		(void)snprintf(incoming, sizeof(incoming), "%s/incoming", source->config.input);
+	(void)snprintf(incoming, sizeof(incoming), "%s/incoming", source->config.input);
 	if (source_send_configure(source, path, incoming) < 0) {
 		explain(source, "its section is too large for one message; shorten its options");
 		(void)supervisor_leaving(&source->supervisor, SUPERVISOR_ENDS_BY_CONFIG,
@@ -522,7 +543,7 @@ static enum supervisor_action give_birth(struct source *source)
 			source->config.plugin, path);
 		return unborn(source, SUPERVISOR_ENDS_BY_CONFIG, text);
 	}
-	if (!source->config.log && spool_create(source->config.input, &fault) < 0)
+	if (spool_create(source->config.input, &fault) < 0)
 		return unborn(source, SUPERVISOR_ENDS_BY_TRANSIENT, fault.text);
 	if (spawn_worker(source->config.name, &spawned, &fault) < 0)
 		return unborn(source, SUPERVISOR_ENDS_BY_TRANSIENT, fault.text);
@@ -574,7 +595,6 @@ struct source *source_new(const struct source_owner *owner, const struct config_
 	source->stale_told = -1;
 	source->progress = 1;
 	source->freshness = FRESHNESS_FRESH;
-	source->since_ms = clock_now_ms();
 	/* Sources differ by address and time: enough for a jitter. */
 	supervisor_init(&source->supervisor, &owner->deadlines,
 			(uint32_t)((uintptr_t)source >> 4) ^ (uint32_t)clock_now_ms());
@@ -613,6 +633,7 @@ struct source *source_free(struct source *source)
 
 void source_start(struct source *source)
 {
+	source->poison.documents = 0;
 	source_act(source, supervisor_start(&source->supervisor, clock_monotonic_ms()));
 }
 
@@ -675,8 +696,9 @@ void source_info(const struct source *source, struct source_info *ret_info)
 		.name = source->config.name,
 		.plugin = source->config.plugin,
 		.plugin_version = source->plugin_version,
+		.sandbox = source->sandbox,
 		.state = source->state,
-		.reason = source->reason,
+		.reason = source->reason[0] ? source->reason : source->freshness_text,
 		.freshness = source->freshness,
 		.last_release = source->totals.last_release,
 		.last_read_ms = source->totals.last_read_ms,

@@ -11,12 +11,16 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "sandbox.h"
 #include "sources.h"
 #include "supervisor.h"
 
 struct source;
 
 #define SOURCE_DRAIN_MS 500 /* after a worker's death, what it wrote before is read for so long */
+#define SOURCE_POISON_MAX                                                                          \
+	8u /* documents in a row that may end the worker for good before the plugin is held for    \
+	      broken */
 #define SOURCE_FRESHNESS_SLEEP_MS                                                                  \
 	(60 * 60 * 1000) /* a stepped clock or a suspend is noticed after at most this */
 
@@ -36,6 +40,7 @@ struct document_news {
 	double progress;
 	uint64_t accepted, rejected;
 	const char *reason;
+	bool repeated; /* DOCUMENT_DONE: it was imported before, and nothing was read */
 };
 
 /* Of the set that the sources belong to; outlives them. */
@@ -49,7 +54,10 @@ struct source_owner {
 	void (*changed)(void *context, struct source *source, bool state_changed);
 	void (*document)(void *context, struct source *source, const struct document_news *news);
 	/* It lies in done/, at that path. */
-	void (*document_done)(void *context, const char *path, const uint8_t sha256[SHA256_BYTES]);
+	void (*document_done)(void *context, struct source *source, const char *path,
+			      const uint8_t sha256[SHA256_BYTES]);
+	/* A worker is up, held by these layers. */
+	void (*confined)(void *context, const struct sandbox_layers *layers);
 	/* No process (any more), and none will be started by itself. Do not free the source in
 	 * here. */
 	void (*at_rest)(void *context, struct source *source);

@@ -13,6 +13,8 @@
 #include "complaint.h"
 #include "link.h"
 #include "log.h"
+#include "period.h"
+#include "sandbox.h"
 #include "source.h"
 #include "spool.h"
 
@@ -55,8 +57,18 @@ struct source {
 		bool open;
 		char name[SPOOL_NAME_MAX];
 		uint8_t sha256[SHA256_BYTES];
+		struct file_identity file;
 	} document;
-	bool stretch_open; /* a log batch came that was not the last one of its stretch */
+	struct {
+		uint8_t sha256[SHA256_BYTES];
+		uint32_t deaths;    /* in a row, over this document */
+		uint32_t documents; /* in a row, moved to failed/ for that */
+	} poison;
+	/* What is committed is a part of what was found at once, so that figures are, too. */
+	bool document_partial; /* of the open document, and not of levels, which wait for its end */
+	bool catches_up;       /* of the log */
+	uint64_t levels;       /* bit n: metric n of the plugin is one */
+	bool stretch_open;     /* a log batch came that was not the last one of its stretch */
 
 	bool muted;
 	bool good; /* the figures rest on a worker that works: a commit, or a heartbeat with nothing
@@ -64,15 +76,17 @@ struct source {
 	int stale_told; /* what the ledger was told last: -1 nothing, 0, 1 */
 	uint32_t violations;
 	struct complaint store_complaint;
-	int64_t since_ms; /* wall clock; freshness of a source without any release counts from here
-			   */
 
 	/* published */
 	enum source_state state;
 	enum freshness freshness;
-	char reason[FAULT_TEXT_MAX], last_fault[FAULT_TEXT_MAX];
+	char freshness_text[FAULT_TEXT_MAX]; /* "" = fresh; the reason, when the state has none */
+	char reason[FAULT_TEXT_MAX];
+	char last_fault[FAULT_TEXT_MAX + PERIOD_TEXT_MAX]; /* time, blank, text */
 	char told_reason[FAULT_TEXT_MAX];
+	bool last_fault_is_config; /* gone with the worker that is ready again */
 	char plugin_version[64];
+	char sandbox[SANDBOX_TEXT_MAX];
 	struct source_totals totals;
 	double progress;
 };
@@ -82,12 +96,24 @@ struct source {
 /* Carries out what the supervisor wants, arms its timer, publishes a changed state. Last thing a
  * caller does. */
 void source_act(struct source *source, enum supervisor_action action);
+/* Makes it the last fault, with the time. */
+void source_note_fault(struct source *source, const char *text);
 /* Tells of changed counters. */
 void source_counters_changed(struct source *source);
 /* After a commit or a heartbeat: freshness, and the stale mark of the figures. */
 void source_refresh(struct source *source);
 /* Writes a commit's report on to who wants to know; nothing without a sequence. */
 void source_report(struct source *source, const struct commit_report *report);
+
+/* source_failure.c */
+
+/* Ledger, failed/, last_fault, and who follows the document. Strings of the document may be the
+   source's own. -1: the ledger did not take it, and the document stays. Does not close it. */
+int source_fail_document(struct source *source, const struct failed_document *document,
+			 struct fault *fault);
+/* After supervisor_gone(): when one document ended the worker for the last time, it is given up and
+ * the worker is spared. */
+void source_judge_death(struct source *source);
 
 /* source_wire.c */
 

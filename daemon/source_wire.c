@@ -16,11 +16,8 @@
 #include <event2/buffer.h>
 
 #include "clock.h"
-#include "period.h"
 
 #define ANY (PHASE_NEW | PHASE_RUNNING | PHASE_ANNOUNCED)
-
-#define REASON_TEXT_MAX 2048
 
 static bool working(const struct source *source)
 {
@@ -93,27 +90,32 @@ static void tell(struct source *source, struct document_news news)
 }
 
 /* The document of which a worker speaks is done with: incoming/ → done/. */
-static void move_to_done(struct source *source, const char *name,
+static void move_to_done(struct source *source, const char *name, const struct file_identity *file,
 			 const uint8_t sha256[SHA256_BYTES])
 {
 	char moved[SPOOL_NAME_MAX], path[SPOOL_PATH_MAX];
 	struct fault fault = { 0 };
-	int result = spool_done(source->config.input, name, moved, &fault);
+	int result = spool_done(source->config.input, name, file, moved, &fault);
 
 	if (result < 0)
 		log_source(LOG_ERR, source->config.name,
 			   "a document is imported, but stays in incoming/: %s", fault.text);
-	else if (result > 0)
+	else if (result == SPOOL_GONE)
 		log_source(LOG_NOTICE, source->config.name,
 			   "'%s' is imported, but was removed from incoming/ meanwhile", name);
+	else if (result == SPOOL_REPLACED)
+		log_source(
+			LOG_NOTICE, source->config.name,
+			"'%s' is imported, but was replaced meanwhile; the new file, incoming/%s, is read next",
+			name, moved);
 	else if ((size_t)snprintf(path, sizeof(path), "%s/done/%s", source->config.input, moved) <
 		 sizeof(path))
-		source->owner->document_done(source->owner->context, path, sha256);
+		source->owner->document_done(source->owner->context, source, path, sha256);
 }
 
 static void close_document(struct source *source)
 {
-	source->document.open = false;
+	source->document.open = source->document_partial = false;
 	source->progress = 1;
 	source->phase = (source->phase & PHASE_STOPPING) | PHASE_RUNNING;
 }
@@ -130,6 +132,9 @@ static int send_start(struct source *source, struct fault *fault)
 		return refused(source, fault);
 	start.cursor = cursor;
 	source->phase = PHASE_RUNNING;
+	if (source->last_fault_is_config)
+		source->last_fault[0] = '\0'; /* it is mended */
+	source->last_fault_is_config = false;
 	result = sent(
 		message_put_start(link_output(source->link), link_header(source->link), &start),
 		"START", fault);
@@ -142,18 +147,30 @@ static int send_start(struct source *source, struct fault *fault)
 	return result;
 }
 
+static void note_levels(struct source *source, const struct declaration *declaration)
+{
+	source->levels = 0;
+	for (size_t i = 0; i < declaration->metric_count; i++)
+		if (declaration->metrics[i].kind == STRAIT_LEVEL)
+			source->levels |= UINT64_C(1) << i;
+}
+
 static int take_ready(struct source *source, const struct frame *frame, struct fault *fault)
 {
 	struct declaration declaration = { 0 };
 	struct commit_report report = { 0 };
+	struct sandbox_layers sandbox;
 	int result;
 
-	if (message_get_ready(frame, &declaration, fault) < 0)
+	if (message_get_ready(frame, &declaration, &sandbox, fault) < 0)
 		return -1;
 	result = 0;
 	if (source->supervisor.state == SUPERVISOR_STARTING) {
 		(void)snprintf(source->plugin_version, sizeof(source->plugin_version), "%s",
 			       declaration.version);
+		(void)sandbox_text(&sandbox, source->sandbox);
+		note_levels(source, &declaration);
+		source->owner->confined(source->owner->context, &sandbox);
 		result = ledger_declare(source->owner->ledger, source->config.name, &declaration,
 					&report, fault);
 		if (result < 0) {
@@ -165,6 +182,18 @@ static int take_ready(struct source *source, const struct frame *frame, struct f
 	}
 	declaration_done(&declaration);
 	return result;
+}
+
+/* The same document again: nothing new, but a sign of life of whoever publishes it. */
+static int still_answers(struct source *source, const uint8_t sha256[SHA256_BYTES],
+			 struct fault *fault)
+{
+	if (ledger_answered(source->owner->ledger, source->config.name, sha256, fault) < 0 ||
+	    ledger_refresh_totals(source->owner->ledger, source->config.name, &source->totals,
+				  fault) < 0)
+		return refused(source, fault);
+	source_refresh(source);
+	return 0;
 }
 
 static int take_document(struct source *source, const struct frame *frame, struct fault *fault)
@@ -179,8 +208,9 @@ static int take_document(struct source *source, const struct frame *frame, struc
 				 "it announced a document whose name is not one");
 	if (!working(source) || source->muted)
 		return 0; /* it is stopping: nothing new is begun */
-	if (ledger_release_state(source->owner->ledger, source->config.name, document.sha256,
-				 &proceed.skip, &proceed.observations, fault) < 0)
+	if (ledger_release_state(source->owner->ledger, source->config.name, document.name,
+				 document.sha256, &proceed.skip, &proceed.observations,
+				 &proceed.published_at_ms, fault) < 0)
 		return refused(source, fault);
 	if (sent(message_put_proceed(link_output(source->link), link_header(source->link),
 				     &proceed),
@@ -188,14 +218,16 @@ static int take_document(struct source *source, const struct frame *frame, struc
 		return -1;
 	if (proceed.skip) {
 		log_source(LOG_INFO, source->config.name,
-			   "'%s' is imported already: moved to done/", document.name);
-		move_to_done(source, document.name, document.sha256);
-		tell(source,
-		     (struct document_news){ .step = DOCUMENT_DONE, .name = document.name });
-		return 0;
+			   "'%s' is imported already: it goes to done/", document.name);
+		move_to_done(source, document.name, &document.file, document.sha256);
+		tell(source, (struct document_news){ .step = DOCUMENT_DONE,
+						     .name = document.name,
+						     .repeated = true });
+		return still_answers(source, document.sha256, fault);
 	}
 	(void)snprintf(source->document.name, sizeof(source->document.name), "%s", document.name);
 	(void)memcpy(source->document.sha256, document.sha256, SHA256_BYTES);
+	source->document.file = document.file;
 	source->document.open = true;
 	source->progress = 0;
 	source->phase = PHASE_ANNOUNCED;
@@ -205,15 +237,35 @@ static int take_document(struct source *source, const struct frame *frame, struc
 	return 0;
 }
 
+/* Also of the same instant there is one newest: that of the greater hash, as in the store. */
+static bool is_newest(const struct source_totals *totals, const struct batch_release *release)
+{
+	if (release->published_at_ms != totals->last_published_ms)
+		return release->published_at_ms > totals->last_published_ms;
+	return memcmp(release->sha256, totals->last_sha256, SHA256_BYTES) > 0;
+}
+
 static void count_batch(struct source *source, const struct batch *batch)
 {
-	source->totals.accepted += batch->accepted;
-	source->totals.rejected += batch->rejected;
-	source->totals.last_read_ms = clock_now_ms();
-	if (source->totals.last_published_ms < batch->release.published_at_ms)
-		source->totals.last_published_ms = batch->release.published_at_ms;
-	(void)snprintf(source->totals.last_release, sizeof(source->totals.last_release), "%s",
-		       batch->release.name);
+	struct source_totals *totals = &source->totals;
+	struct fault fault = { 0 };
+
+	totals->accepted += batch->accepted;
+	totals->rejected += batch->rejected;
+	totals->last_read_ms = clock_now_ms();
+	if (!batch->final)
+		return;
+	if (is_newest(totals, &batch->release)) {
+		totals->last_published_ms = batch->release.published_at_ms;
+		(void)memcpy(totals->last_sha256, batch->release.sha256, SHA256_BYTES);
+		(void)snprintf(totals->last_release, sizeof(totals->last_release), "%s",
+			       batch->release.name);
+	}
+	if (ledger_refresh_totals(source->owner->ledger, source->config.name, totals, &fault) < 0)
+		log_source(
+			LOG_WARNING, source->config.name,
+			"cannot read how fresh it is: %s; looked at again after the next release",
+			fault.text);
 }
 
 /* After the commit: who follows the document, and where it goes. */
@@ -235,9 +287,20 @@ static void follow_batch(struct source *source, const struct batch *batch)
 	if (!batch->final)
 		return;
 	close_document(source);
-	move_to_done(source, name, source->document.sha256);
+	move_to_done(source, name, &source->document.file, source->document.sha256);
 	log_source(LOG_INFO, source->config.name, "'%s' is imported", name);
 	tell(source, (struct document_news){ .step = DOCUMENT_DONE, .name = name, .progress = 1 });
+}
+
+_Static_assert(STRAIT_METRICS_MAX <= 64, "a bit for each metric");
+
+/* Levels of a document count when all of it is in; events and records at once. */
+static bool counts_at_once(const struct source *source, const struct batch *batch)
+{
+	for (size_t i = 0; i < batch->series_count; i++)
+		if (!(source->levels >> (batch->series[i].metric % 64) & 1))
+			return true;
+	return false;
 }
 
 static int take_batch(struct source *source, const struct frame *frame, struct fault *fault)
@@ -250,6 +313,11 @@ static int take_batch(struct source *source, const struct frame *frame, struct f
 	/* Not taken is not lost: the next worker reads it again from the cursor. */
 	if (source->muted || source->supervisor.ending == SUPERVISOR_ENDS_BY_HOLD)
 		return 0;
+	if (source->document.open && !batch.final && !source->document_partial &&
+	    counts_at_once(source, &batch)) {
+		source->document_partial = true;
+		source_refresh(source); /* before the figures move */
+	}
 	if (ledger_commit(source->owner->ledger, source->config.name, &batch, &report, fault) < 0)
 		return refused(source, fault);
 	stored(source);
@@ -261,6 +329,7 @@ static int take_batch(struct source *source, const struct frame *frame, struct f
 	source_report(source, &report);
 	follow_batch(source, &batch);
 	source->good = true;
+	source->poison.documents = 0;
 	source_act(source,
 		   supervisor_committed(&source->supervisor, batch.number, clock_monotonic_ms()));
 	source_refresh(source);
@@ -268,46 +337,13 @@ static int take_batch(struct source *source, const struct frame *frame, struct f
 	return 0;
 }
 
-static void hex(const uint8_t *bytes, size_t size, char *ret_text)
-{
-	size_t i;
-
-	for (i = 0; i < size; i++)
-		(void)snprintf(ret_text + 2 * i, 3, "%02x", bytes[i]);
-}
-
-static void write_reason(const struct source *source, const char *reason, char *buffer, size_t size)
-{
-	char sha256[2 * SHA256_BYTES + 1] = "not known: it was refused before it was read";
-	char when[PERIOD_TEXT_MAX];
-
-	if (source->document.open)
-		hex(source->document.sha256, SHA256_BYTES, sha256);
-	(void)snprintf(
-		buffer, size,
-		"reason: %s\n"
-		"source: %s\n"
-		"plugin: %s %s\n"
-		"time:   %s\n"
-		"sha256: %s\n"
-		"\n"
-		"Nothing of what this document has left is counted. Mend it and move it back to incoming/;\n"
-		"if the plugin was wrong, install a better one, run 'straitctl reload', then move it back.\n"
-		"'straitctl try %s FILE' shows what a file would do. This .reason file may be removed.\n",
-		reason, source->config.name, source->config.plugin, source->plugin_version,
-		time_format(clock_now_ms(), when), sha256, source->config.plugin);
-}
-
 static int take_failed(struct source *source, const struct frame *frame, struct fault *fault)
 {
-	char name[SPOOL_NAME_MAX], moved[SPOOL_NAME_MAX];
-	char reason[FAULT_TEXT_MAX];
-	char text[REASON_TEXT_MAX];
+	char name[SPOOL_NAME_MAX];
+	struct failed_document document;
 	struct message_failed failed;
-	struct fault trouble = { 0 };
-	int result;
 
-	if (message_get_failed(frame, &failed, fault) < 0)
+	if (message_get_failed(frame, link_scratch(source->link), &failed, fault) < 0)
 		return -1;
 	if (!spool_name_ok(failed.name))
 		return fault_set(fault, FAULT_PROTOCOL,
@@ -315,27 +351,29 @@ static int take_failed(struct source *source, const struct frame *frame, struct 
 	if (source->document.open && strcmp(source->document.name, failed.name) != 0)
 		return fault_set(fault, FAULT_PROTOCOL,
 				 "it failed another document than it was reading");
-	if (source->muted)
+	/* Not taken is not lost: the next worker reads the document again. */
+	if (source->muted || source->supervisor.ending == SUPERVISOR_ENDS_BY_HOLD)
 		return 0;
 	(void)snprintf(name, sizeof(name), "%s", failed.name);
-	(void)chatter_clean(reason, sizeof(reason), failed.reason);
-	write_reason(source, reason, text, sizeof(text));
-	result = spool_failed(source->config.input, name, text, moved, &trouble);
-	if (result == 0)
-		log_source(LOG_WARNING, source->config.name,
-			   "'%s' cannot be read: %s; moved to failed/%s", name, reason, moved);
-	else
-		log_source(result < 0 ? LOG_ERR : LOG_WARNING, source->config.name,
-			   "'%s' cannot be read: %s; it stays where it is: %s", name, reason,
-			   result < 0 ? trouble.text : "it was removed from incoming/ meanwhile");
+	document = (struct failed_document){
+		.name = name,
+		.sha256 = source->document.open ? source->document.sha256 : NULL,
+		.size = source->document.file.size,
+		.class_ = (enum strait_fault)failed.class_,
+		.published_at_ms = failed.published_at_ms,
+		.reason = failed.reason,
+		.rejected = failed.rejected,
+		.rejects = failed.rejects,
+		.reject_count = failed.reject_count,
+		.sheets = failed.sheets,
+		.sheet_count = failed.sheet_count,
+	};
+	if (source_fail_document(source, &document, fault) < 0)
+		return refused(source, fault);
+	stored(source);
 	close_document(source);
-	(void)snprintf(source->last_fault, sizeof(source->last_fault), "'%.200s': %.300s", name,
-		       reason);
-	tell(source, (struct document_news){ .step = DOCUMENT_FAILED,
-					     .name = name,
-					     .rejected = failed.rejected,
-					     .reason = reason });
 	source_act(source, SUPERVISOR_DO_NOTHING); /* reading → idle */
+	source_refresh(source);
 	source_counters_changed(source);
 	return 0;
 }
@@ -350,6 +388,23 @@ static int take_log(struct source *source, const struct frame *frame, struct fau
 	return 0;
 }
 
+/* How far a log is read that has more than one batch. */
+static void note_catching_up(struct source *source, const struct message_heartbeat *heartbeat)
+{
+	bool changed = source->catches_up != (heartbeat->catches_up != 0);
+	double progress = heartbeat->catches_up ? heartbeat->progress : 1;
+
+	source->catches_up = heartbeat->catches_up != 0;
+	if (!source->document.open && progress >= 0 && progress != source->progress) {
+		source->progress = progress;
+		source_counters_changed(source);
+	}
+	if (changed) {
+		source_act(source, SUPERVISOR_DO_NOTHING); /* idle ↔ reading */
+		source_refresh(source);
+	}
+}
+
 static int take_heartbeat(struct source *source, const struct frame *frame, struct fault *fault)
 {
 	struct message_heartbeat heartbeat;
@@ -360,6 +415,7 @@ static int take_heartbeat(struct source *source, const struct frame *frame, stru
 						clock_monotonic_ms()));
 	if (source->supervisor.state != SUPERVISOR_RUNNING)
 		return 0;
+	note_catching_up(source, &heartbeat);
 	if (!source->document.open && !source->good) {
 		source->good = true;
 		source_refresh(source);
@@ -414,10 +470,20 @@ static const struct {
 	{ MESSAGE_STOPPED, PHASE_STOPPING, take_stopped },
 };
 
+/* What a worker began before it heard that it is to stop, whose last document was not taken: not
+ * answered, and read again by the next one. */
+static bool is_late(const struct source *source, const struct frame *frame)
+{
+	return (enum message_type)frame->type == MESSAGE_DOCUMENT &&
+	       (source->muted || source->supervisor.ending == SUPERVISOR_ENDS_BY_HOLD);
+}
+
 int source_take_frame(struct source *source, const struct frame *frame, struct fault *fault)
 {
 	size_t i;
 
+	if (is_late(source, frame))
+		return 0;
 	for (i = 0; i < sizeof(frames) / sizeof(frames[0]); i++) {
 		if (frames[i].type != (enum message_type)frame->type)
 			continue;
@@ -444,6 +510,7 @@ int source_send_configure(struct source *source, const char *plugin_path, const 
 		.plugin_path = plugin_path,
 		.incoming = incoming,
 		.log = source->config.log ? source->config.log : "",
+		.reject_limit = source->config.reject_limit,
 		.options = options,
 	};
 	size_t i;

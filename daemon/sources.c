@@ -39,6 +39,7 @@ struct sources {
 	struct event *child; /* SIGCHLD */
 	struct event *sweep; /* zero timer: frees who has left, ends the stop */
 	struct plugin_watch *watch;
+	bool sandbox_told; /* what this kernel lacks for workers was said */
 	bool stopping;
 	void (*stopped)(void *context);
 	void *stopped_context;
@@ -109,13 +110,34 @@ static void source_document(void *context, struct source *source, const struct d
 		jobs_follow(sources->jobs, source_name(source), news);
 }
 
-static void source_document_done(void *context, const char *path,
+/* Only what publishes totals is kept: a document of single cases may name people, and stays where
+ * the admin has it. */
+static void source_document_done(void *context, struct source *source, const char *path,
 				 const uint8_t sha256[SHA256_BYTES])
 {
 	struct sources *sources = context;
 
-	if (sources->events->document_done)
+	if (sources->events->document_done &&
+	    ledger_only_levels(sources->owner.ledger, source_name(source)))
 		sources->events->document_done(sources->context, path, sha256);
+}
+
+/* Once a daemon: it is the same for every worker. */
+static void source_confined(void *context, const struct sandbox_layers *layers)
+{
+	struct sources *sources = context;
+
+	if (sources->sandbox_told)
+		return;
+	sources->sandbox_told = true;
+	if (!layers->landlock_abi)
+		log_main(
+			LOG_WARNING,
+			"this kernel has no Landlock: a broken plugin can read every file that this user can; add 'landlock' to the boot option lsm=, or use Linux 5.13 or newer built with it");
+	if (!layers->seccomp)
+		log_main(
+			LOG_WARNING,
+			"this kernel has no seccomp filters: a broken plugin can do to the system what this user can; use a kernel built with CONFIG_SECCOMP_FILTER, or allow seccomp() in the container");
 }
 
 static void source_rests(void *context, struct source *source)
@@ -383,6 +405,7 @@ struct sources *sources_new(struct event_base *base, struct ledger *ledger, cons
 		.changed = source_changed,
 		.document = source_document,
 		.document_done = source_document_done,
+		.confined = source_confined,
 		.at_rest = source_rests,
 	};
 	supervisor_scale_for_tests(&sources->owner.deadlines);
@@ -474,11 +497,6 @@ int sources_import(struct sources *sources, const char *source_name_asked, const
 		return -1;
 	if (sources->stopping)
 		return fault_set(fault, FAULT_NOT_READY, "the daemon is stopping");
-	if (source_config(source)->log)
-		return fault_set(
-			fault, FAULT_BAD_ARGUMENT,
-			"source '%s' follows a log file and reads no documents; append to %.256s instead",
-			source_name_asked, source_config(source)->log);
 	if (source_blocked(source))
 		return fault_set(fault, FAULT_NOT_READY, "source '%s' does not work: %.300s",
 				 source_name_asked, source_blocked(source));

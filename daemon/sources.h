@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * sources.h - the set of configured sources, their workers and their import jobs. Main only. Knows the ledger (to
- * commit what workers send), not the bus: what others must hear goes through sources_events.
+ * sources.h - the set of configured sources, their workers and their import jobs. Main only. Knows
+ * the ledger (to commit what workers send), not the bus: what others must hear goes through
+ * sources_events.
  */
 #pragma once
 
@@ -49,8 +50,10 @@ struct source_info {
 	uint64_t accepted, rejected;
 	uint32_t restarts;
 	const char *last_fault; /* obituary or fault, "" */
-	double progress;        /* 0…1 of what is being read; 1 when idle */
-	int worker_pid;         /* 0 = none */
+	const char *sandbox; /* layers that hold its worker (sandbox.h): "landlock 7, seccomp"; ""
+				before the first */
+	double progress;     /* 0…1 of what is being read; 1 when idle */
+	int worker_pid;	     /* 0 = none */
 };
 
 enum job_state {
@@ -69,15 +72,18 @@ struct job_info {
 	double progress;
 	uint64_t accepted, rejected;
 	const char *error; /* "" */
+	const char *note;  /* what else to know about one that is done; "" */
 };
 
-#define JOBS_MAX        64u               /* open ones; more → FAULT_BUSY */
-#define JOB_KEEP_MS     (10 * 60 * 1000)  /* a finished job stays visible so long */
+#define JOBS_MAX    64u		     /* open ones; more → FAULT_BUSY */
+#define JOB_KEEP_MS (10 * 60 * 1000) /* a finished job stays visible so long */
 
 struct sources_events {
-	void (*committed)(void *context, const struct commit_report *report); /* only with sequence != 0 */
+	void (*committed)(void *context,
+			  const struct commit_report *report); /* only with sequence != 0 */
 	void (*source_added)(void *context, const char *name);
-	void (*source_changed)(void *context, const char *name, bool state_changed); /* false: only counters */
+	void (*source_changed)(void *context, const char *name,
+			       bool state_changed); /* false: only counters */
 	void (*source_removed)(void *context, const char *name);
 	void (*job_added)(void *context, uint32_t id);
 	void (*job_changed)(void *context, uint32_t id, bool finished);
@@ -87,30 +93,35 @@ struct sources_events {
 };
 
 struct sources *sources_new(struct event_base *base, struct ledger *ledger, const char *plugin_dir,
-			    const char *spool_dir, const struct sources_events *events, void *context);
+			    const char *spool_dir, const struct sources_events *events,
+			    void *context);
 /* Kills what still runs. */
 struct sources *sources_free(struct sources *sources);
 
-/* Makes the set equal to the configuration: starts new sources, stops removed ones, restarts those whose section or whose
-   plugin file (device, inode, mtime) changed, leaves the others alone. Also gives quarantined and misconfigured ones another
-   chance. Creates spool directories. */
+/* Makes the set equal to the configuration: starts new sources, stops removed ones, restarts those
+   whose section or whose plugin file (device, inode, mtime) changed, leaves the others alone. Also
+   gives quarantined and misconfigured ones another chance. Creates spool directories. */
 int sources_apply(struct sources *sources, const struct config *config, struct fault *fault);
-/* Asks every worker to stop; calls done when all are gone (killed at the deadlines of the supervisor). */
+/* Asks every worker to stop; calls done when all are gone (killed at the deadlines of the
+ * supervisor). */
 void sources_stop(struct sources *sources, void (*done)(void *context), void *context);
 int sources_retry(struct sources *sources, const char *name, struct fault *fault);
 
 size_t sources_count(const struct sources *sources);
 int sources_info_at(const struct sources *sources, size_t index, struct source_info *ret_info);
-int sources_info(const struct sources *sources, const char *name, struct source_info *ret_info, struct fault *fault);
+int sources_info(const struct sources *sources, const char *name, struct source_info *ret_info,
+		 struct fault *fault);
 
-/* Takes the fd in every case. The file is copied into incoming/ in pieces between other work, then renamed in. */
-int sources_import(struct sources *sources, const char *source, const char *name, int fd, uint32_t *ret_job,
-		   struct fault *fault);
+/* Takes the fd in every case. The file is copied into incoming/ in pieces between other work, then
+ * renamed in. */
+int sources_import(struct sources *sources, const char *source, const char *name, int fd,
+		   uint32_t *ret_job, struct fault *fault);
 int sources_job_cancel(struct sources *sources, uint32_t id, struct fault *fault);
 size_t sources_job_count(const struct sources *sources);
 int sources_job_at(const struct sources *sources, size_t index, struct job_info *ret_info);
 int sources_job(const struct sources *sources, uint32_t id, struct job_info *ret_info);
 
-/* For --check-config: runs each source's plugin check in a worker, blocking; every refusal is appended to the errors
-   with file and line of the section. 0 when all agree. */
-int sources_check(const struct config *config, const char *plugin_dir, struct config_errors *errors);
+/* For --check-config: runs each source's plugin check in a worker, blocking; every refusal is
+   appended to the errors with file and line of the section. 0 when all agree. */
+int sources_check(const struct config *config, const char *plugin_dir,
+		  struct config_errors *errors);

@@ -56,8 +56,9 @@ static int take_fault(struct check *check, const struct frame *frame, struct fau
 static int take_ready(struct check *check, const struct frame *frame, struct fault *fault)
 {
 	struct declaration declaration = { 0 };
+	struct sandbox_layers sandbox; /* of a worker that does not open anything */
 
-	if (message_get_ready(frame, &declaration, fault) < 0)
+	if (message_get_ready(frame, &declaration, &sandbox, fault) < 0)
 		return -1;
 	declaration_done(&declaration);
 	check->agreed = true;
@@ -114,13 +115,13 @@ static int send_configure(struct check *check, const char *path)
 		.plugin_path = path,
 		.incoming = incoming,
 		.log = section->log ? section->log : "",
+		.reject_limit = section->reject_limit,
 		.check_only = true,
 		.options = options,
 	};
 	size_t i;
 
-	if (!section->log)
-		(void)snprintf(incoming, sizeof(incoming), "%s/incoming", section->input);
+	(void)snprintf(incoming, sizeof(incoming), "%s/incoming", section->input);
 	for (i = 0; i < section->option_count && i < MESSAGE_OPTIONS_MAX; i++)
 		options[i] = (struct message_option){ .key = section->options[i].key,
 						      .value = section->options[i].value };

@@ -144,6 +144,16 @@ static void offer_to_oom_killer(void)
 	(void)close(fd);
 }
 
+/* First of all: until exec this process holds what the daemon had open, the lock of the store too,
+ * which must not outlive it. */
+static void die_with_daemon(const struct child *child)
+{
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
+		give_up("prctl(PR_SET_PDEATHSIG) failed");
+	if (getppid() != child->parent)
+		_exit(SPAWN_EXIT_FAILED); /* it died in between: nobody is there to hear it */
+}
+
 /* The last steps of every child; its fds are in place. */
 static void __attribute__((noreturn)) run(const struct child *child, int last_fd)
 {
@@ -155,17 +165,13 @@ static void __attribute__((noreturn)) run(const struct child *child, int last_fd
 	(void)setsid();
 	lower_limits();
 	offer_to_oom_killer();
-	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
-		give_up("prctl(PR_SET_PDEATHSIG) failed");
-	if (getppid() != child->parent)
-		_exit(SPAWN_EXIT_FAILED); /* the daemon died in between: nobody is there to hear it
-					   */
 	(void)execve("/proc/self/exe", child->argv, child->environment);
 	give_up("cannot run /proc/self/exe: is /proc mounted, and is the daemon's program readable?");
 }
 
 static void __attribute__((noreturn)) become_worker(const struct child *child)
 {
+	die_with_daemon(child);
 	if (dup2(child->stderr_fd, STDERR_FILENO) < 0)
 		_exit(SPAWN_EXIT_FAILED);
 	if (dup2(child->null_fd, STDIN_FILENO) < 0 || dup2(child->null_fd, STDOUT_FILENO) < 0 ||
@@ -175,9 +181,10 @@ static void __attribute__((noreturn)) become_worker(const struct child *child)
 }
 
 /* stderr stays the daemon's: what the archiver says there is about the daemon's own directory. */
-static void __attribute__((noreturn)) become_archiver(const struct child *child, int in_fd,
-						      int out_fd)
+static void __attribute__((noreturn))
+become_archiver(const struct child *child, int in_fd, int out_fd)
 {
+	die_with_daemon(child);
 	if (dup2(in_fd, STDIN_FILENO) < 0 || dup2(out_fd, STDOUT_FILENO) < 0)
 		give_up("dup2 failed");
 	run(child, STDERR_FILENO);

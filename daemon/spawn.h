@@ -28,7 +28,7 @@ struct spawned {
    3 and no other, its own session, default signals, an environment of a few names, and dies when
    this process dies. */
 int spawn_worker(const char *name, struct spawned *ret_spawned, struct fault *fault);
-/* Runs /proc/self/exe --archiver SHA256 with these as fds 0 and 1 (archiver.h), else as a worker: no
-   other fd but stderr, limits, dies with this process. The fds stay the caller's. *ret_pid is to be
-   reaped by the caller. */
+/* Runs /proc/self/exe --archiver SHA256 with these as fds 0 and 1 (archiver.h), else as a worker:
+   no other fd but stderr, limits, dies with this process. The fds stay the caller's. *ret_pid is to
+   be reaped by the caller. */
 int spawn_archiver(const char *sha256, int in_fd, int out_fd, pid_t *ret_pid, struct fault *fault);

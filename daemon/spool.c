@@ -96,7 +96,7 @@ static bool ends_in_reason(const char *name)
 	return size >= suffix && strcmp(name + size - suffix, REASON_NAME) == 0;
 }
 
-/* Returns 0 and the name it got, 1 when the old name does not exist. `first` is the first number
+/* Returns 0 and the name it got, or SPOOL_GONE. `first` is the first number
  * tried. */
 static int move_under_free_name(int from, const char *old_name, int to, const char *name,
 				unsigned int first, char ret_name[SPOOL_NAME_MAX],
@@ -112,7 +112,7 @@ static int move_under_free_name(int from, const char *old_name, int to, const ch
 		if (result == -EEXIST)
 			continue;
 		if (result == -ENOENT)
-			return 1;
+			return SPOOL_GONE;
 		if (result < 0)
 			return fault_errno(fault, -result, "cannot move %s to %s", old_name,
 					   candidate);
@@ -129,6 +129,39 @@ static int sync_folder(int fd, const char *spool, struct fault *fault)
 	if (fsync(fd) < 0)
 		return fault_errno(fault, errno, "cannot sync a folder of %s", spool);
 	return 0;
+}
+
+/* What was moved to the folder goes back to incoming/, where its new name wakes a worker. Returns
+ * SPOOL_REPLACED and the name it got, or SPOOL_GONE. */
+static int put_back(int folder, const char *moved, int incoming, const char *name,
+		    char ret_name[SPOOL_NAME_MAX], struct fault *fault)
+{
+	char back[SPOOL_NAME_MAX];
+	int result = move_under_free_name(folder, moved, incoming, name, 0, back, fault);
+
+	if (result < 0)
+		return fault_prefix(fault,
+				    "another file took the name '%s' and is '%s' now, unread; move "
+				    "it back to incoming/",
+				    name, moved);
+	if (result > 0)
+		return result;
+	(void)memcpy(ret_name, back, sizeof(back));
+	return SPOOL_REPLACED;
+}
+
+/* Of what was moved to that name. Asked after the move, since before it the answer could be wrong
+ * at once; nobody else moves files here. */
+static bool is_file(int folder, const char *moved, const struct file_identity *file,
+		    bool (*same)(const struct file_identity *, const struct file_identity *))
+{
+	struct file_identity now;
+	struct stat status;
+
+	if (!file || fstatat(folder, moved, &status, AT_SYMLINK_NOFOLLOW) < 0)
+		return true; /* gone again: there is nothing to put back */
+	now = file_identity_of(&status);
+	return same(&now, file);
 }
 
 static int write_all(int fd, const char *text)
@@ -226,8 +259,8 @@ int spool_create(const char *spool, struct fault *fault)
 	return 0;
 }
 
-int spool_done(const char *spool, const char *name, char ret_name[SPOOL_NAME_MAX],
-	       struct fault *fault)
+int spool_done(const char *spool, const char *name, const struct file_identity *file,
+	       char ret_name[SPOOL_NAME_MAX], struct fault *fault)
 {
 	CLEANUP(close_fd) int from = -1;
 	CLEANUP(close_fd) int to = -1;
@@ -239,14 +272,16 @@ int spool_done(const char *spool, const char *name, char ret_name[SPOOL_NAME_MAX
 	    open_folder(spool, "done", &to, fault) < 0)
 		return -1;
 	result = move_under_free_name(from, name, to, name, 0, ret_name, fault);
-	if (result == 0 &&
+	if (result == 0 && !is_file(to, ret_name, file, file_identity_same))
+		result = put_back(to, ret_name, from, name, ret_name, fault);
+	if ((result == 0 || result == SPOOL_REPLACED) &&
 	    (sync_folder(to, spool, fault) < 0 || sync_folder(from, spool, fault) < 0))
 		return -1;
 	return result;
 }
 
-int spool_failed(const char *spool, const char *name, const char *reason,
-		 char ret_name[SPOOL_NAME_MAX], struct fault *fault)
+int spool_failed(const char *spool, const char *name, const struct file_identity *file,
+		 const char *reason, char ret_name[SPOOL_NAME_MAX], struct fault *fault)
 {
 	char reason_name[SPOOL_NAME_MAX + sizeof(REASON_NAME)];
 	CLEANUP(close_fd) int from = -1;
@@ -265,6 +300,8 @@ int spool_failed(const char *spool, const char *name, const char *reason,
 	/* A document called X.reason is numbered, so that the reason of X cannot replace it. */
 	result = move_under_free_name(from, name, to, name, ends_in_reason(name) ? 1 : 0, ret_name,
 				      fault);
+	if (result == 0 && !is_file(to, ret_name, file, file_identity_same_file))
+		result = put_back(to, ret_name, from, name, ret_name, fault);
 	if (result != 0) {
 		(void)unlinkat(to, REASON_TEMP, 0); /* the move's failure is what counts */
 		return result;

@@ -10,6 +10,7 @@
 #include <stddef.h>
 
 #include "fault.h"
+#include "file_identity.h"
 
 #define SPOOL_NAME_MAX	 256 /* bytes with the NUL */
 #define SPOOL_PATH_MAX	 4096
@@ -24,14 +25,17 @@ bool spool_name_ok(const char *name);
 /* Makes the directory, those above it, and its three folders (0750) where they are missing. Removes
    what an earlier daemon left half copied. */
 int spool_create(const char *spool, struct fault *fault);
-/* incoming/NAME → done/. Returns 0 and the name it got there; 1 when there is no such file (any
- * more). */
-int spool_done(const char *spool, const char *name, char ret_name[SPOOL_NAME_MAX],
-	       struct fault *fault);
+#define SPOOL_GONE     1 /* there is no such file (any more) */
+#define SPOOL_REPLACED 2 /* another file has the name by now; it is in incoming/ (again) */
+/* incoming/NAME → done/, if it is that file still, as it was (NULL = whichever it is). Returns 0
+ * and the name it got there, SPOOL_GONE, or SPOOL_REPLACED and the name in incoming/ under which a
+ * worker sees the other one. */
+int spool_done(const char *spool, const char *name, const struct file_identity *file,
+	       char ret_name[SPOOL_NAME_MAX], struct fault *fault);
 /* incoming/NAME → failed/, with failed/RET_NAME.reason beside it that holds the text. Returns as
- * spool_done(). */
-int spool_failed(const char *spool, const char *name, const char *reason,
-		 char ret_name[SPOOL_NAME_MAX], struct fault *fault);
+ * spool_done(), but a file that was written to stays the same one: that may be why it failed. */
+int spool_failed(const char *spool, const char *name, const struct file_identity *file,
+		 const char *reason, char ret_name[SPOOL_NAME_MAX], struct fault *fault);
 
 /* A file to be filled and then published: opens incoming/.job-ID for writing. */
 int spool_temp_open(const char *spool, unsigned int id, int *ret_fd, struct fault *fault);

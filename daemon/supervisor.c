@@ -73,6 +73,8 @@ static const struct rule {
 	{ ALIVE, SUPERVISOR_ON_GONE_BACKOFF, SUPERVISOR_BACKOFF, SUPERVISOR_DO_NOTHING },
 	{ ALIVE, SUPERVISOR_ON_GONE_QUARANTINE, SUPERVISOR_QUARANTINED, SUPERVISOR_DO_NOTHING },
 	{ ALIVE, SUPERVISOR_ON_GONE_CONFIG, SUPERVISOR_MISCONFIGURED, SUPERVISOR_DO_NOTHING },
+	{ IN(SUPERVISOR_QUARANTINED), SUPERVISOR_ON_SPARED, SUPERVISOR_BACKOFF,
+	  SUPERVISOR_DO_NOTHING },
 };
 
 static const char *const state_names[] = {
@@ -404,6 +406,12 @@ enum supervisor_action supervisor_gone(struct supervisor *supervisor, int status
 	return step(supervisor, judge(supervisor), now_ms);
 }
 
+void supervisor_spare(struct supervisor *supervisor, int64_t now_ms)
+{
+	forget_failures(supervisor);
+	(void)step(supervisor, SUPERVISOR_ON_SPARED, now_ms); /* nothing runs: nothing to do */
+}
+
 enum supervisor_action supervisor_unborn(struct supervisor *supervisor,
 					 enum supervisor_ending ending, int64_t now_ms)
 {
@@ -436,20 +444,25 @@ bool supervisor_rule(enum supervisor_state state, enum supervisor_event event,
 	return false;
 }
 
+void supervisor_describe_end(int status, char *buffer, size_t size)
+{
+	if (WIFSIGNALED(status))
+		(void)snprintf(buffer, size, "died by signal %d (%s)", WTERMSIG(status),
+			       strsignal(WTERMSIG(status)));
+	else
+		(void)snprintf(buffer, size, "exited with code %d", WEXITSTATUS(status));
+}
+
 void supervisor_write_obituary(const struct supervisor *supervisor,
 			       const struct supervisor_obituary *obituary, char *buffer,
 			       size_t size)
 {
-	char how[96];
+	char how[SUPERVISOR_END_TEXT_MAX];
 
-	if (WIFSIGNALED(obituary->status))
-		(void)snprintf(how, sizeof(how), "died by signal %d (%s)",
-			       WTERMSIG(obituary->status), strsignal(WTERMSIG(obituary->status)));
-	else if (was_asked(supervisor) && !WEXITSTATUS(obituary->status))
+	if (WIFEXITED(obituary->status) && !WEXITSTATUS(obituary->status) && was_asked(supervisor))
 		(void)snprintf(how, sizeof(how), "stopped as asked");
 	else
-		(void)snprintf(how, sizeof(how), "exited with code %d",
-			       WEXITSTATUS(obituary->status));
+		supervisor_describe_end(obituary->status, how, sizeof(how));
 	(void)snprintf(buffer, size, "worker %d %s", (int)obituary->pid, how);
 	if (!supervisor->ready) {
 		append(buffer, size, "", " before it was ready", "");

@@ -41,6 +41,7 @@ enum supervisor_event {
 	SUPERVISOR_ON_GONE_BACKOFF,
 	SUPERVISOR_ON_GONE_QUARANTINE,
 	SUPERVISOR_ON_GONE_CONFIG,
+	SUPERVISOR_ON_SPARED, /* what it died of was taken away */
 };
 
 enum supervisor_action {
@@ -135,6 +136,9 @@ enum supervisor_action supervisor_hostile(struct supervisor *supervisor, int64_t
 enum supervisor_action supervisor_deadline(struct supervisor *supervisor, int64_t now_ms);
 /* Reaped, with waitpid()'s status. */
 enum supervisor_action supervisor_gone(struct supervisor *supervisor, int status, int64_t now_ms);
+/* After supervisor_gone() said quarantine: the document that it died of was taken away, so it is
+ * started again, after the shortest backoff, and earlier deaths are forgotten. */
+void supervisor_spare(struct supervisor *supervisor, int64_t now_ms);
 /* There is no process: starting it failed (SUPERVISOR_ENDS_BY_TRANSIENT), or was not even tried
  * (…_BY_CONFIG). */
 enum supervisor_action supervisor_unborn(struct supervisor *supervisor,
@@ -149,6 +153,10 @@ const char *supervisor_state_name(enum supervisor_state state);
  * stays. */
 bool supervisor_rule(enum supervisor_state state, enum supervisor_event event,
 		     enum supervisor_state *ret_next, enum supervisor_action *ret_action);
+
+/* "died by signal 11 (Segmentation fault)", "exited with code 5"; of waitpid()'s status. */
+#define SUPERVISOR_END_TEXT_MAX 96
+void supervisor_describe_end(int status, char *buffer, size_t size);
 
 /* One line about a worker that was reaped, to be called after supervisor_gone(): "worker 4123 died
    by signal 11 (Segmentation fault) after 14 batches; last words: '…'; restarting in 4 s". */

@@ -12,9 +12,13 @@
 struct fake_source_store {
 	char name[SOURCE_NAME_MAX];
 	uint64_t batch; /* last committed */
-	uint64_t accepted;
+	uint64_t accepted, rejected;
 	uint32_t declared, commits;
+	uint32_t failures, unread, rejects_kept, answers; /* of documents */
+	struct source_health health;	/* trouble is over with the next final batch */
 	int stale;			/* -1 = never told */
+	uint32_t stales;		/* how often it was told another word */
+	uint32_t fresh_commits;		/* commits while the figures were not called stale */
 	uint8_t complete[SHA256_BYTES]; /* the last final document */
 	bool has_complete;
 };

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <event2/buffer.h>
@@ -96,17 +97,43 @@ static void configure(struct wire *wire)
 }
 
 static void put_batch(struct wire *wire, uint64_t number, const char *name, uint64_t rows,
-		      const uint8_t sha256[SHA256_BYTES])
+		      const uint8_t sha256[SHA256_BYTES], bool final)
 {
+	static const struct batch_series series = { .metric = 0 };
 	struct batch batch = {
 		.number = number,
-		.final = true,
+		.final = final,
+		.series = &series,
+		.series_count = 1,
 		.accepted = rows,
 		.release = { .name = name, .dataset = "", .url = "", .published_at_ms = 1000 }
 	};
 
 	(void)memcpy(batch.release.sha256, sha256, SHA256_BYTES);
 	send_out(wire, message_put_batch(wire->out, next(wire), &batch));
+}
+
+/* A log of four batches; the last word waits for a file of that name beside incoming/. */
+static void catch_up(struct wire *wire)
+{
+	static const uint8_t sha256[SHA256_BYTES] = { 9 };
+	struct message_heartbeat heartbeat = { .catches_up = 1 };
+	struct frame frame;
+	char path[2048];
+
+	for (int i = 0; i < 4; i++) {
+		heartbeat.progress = (i + 1) / 5.0;
+		send_out(wire, message_put_heartbeat(wire->out, next(wire), &heartbeat));
+		put_batch(wire, wire->batch + 1, "log", 10, sha256, true);
+		(void)receive(wire, &frame, -1);
+		if (frame.type != MESSAGE_COMMITTED)
+			_exit(93);
+		wire->batch++;
+		drop(wire, &frame);
+	}
+	(void)snprintf(path, sizeof(path), "%s/../go-on", wire->incoming);
+	while (access(path, F_OK) < 0 && !receive(wire, &frame, TICK_MS))
+		send_out(wire, message_put_heartbeat(wire->out, next(wire), &heartbeat));
 }
 
 static void ready(struct wire *wire)
@@ -121,10 +148,11 @@ static void ready(struct wire *wire)
 					   .summary = (char *)"test",
 					   .metrics = &metric,
 					   .metric_count = 1 };
+	static const struct sandbox_layers sandbox = { .landlock_abi = 7, .seccomp = true };
 	struct message_start start;
 	struct frame frame;
 
-	send_out(wire, message_put_ready(wire->out, next(wire), &declaration));
+	send_out(wire, message_put_ready(wire->out, next(wire), &declaration, &sandbox));
 	(void)receive(wire, &frame, -1);
 	if (frame.type == MESSAGE_STOP)
 		stop(wire);
@@ -144,12 +172,23 @@ static void wait_for(struct wire *wire, unsigned int type, struct frame *ret_fra
 		_exit(96);
 }
 
+/* incoming/.next takes the name of what is being read. */
+static void swap_in(const struct wire *wire, const char *path)
+{
+	char next_path[2048];
+
+	(void)snprintf(next_path, sizeof(next_path), "%s/.next", wire->incoming);
+	if (rename(next_path, path) < 0)
+		_exit(92);
+}
+
 static void read_document(struct wire *wire, const char *name)
 {
 	struct message_document document = { .name = name };
 	struct message_proceed proceed;
 	char path[2048], text[64] = "";
 	struct frame frame;
+	struct stat status;
 	ssize_t size;
 	int fd;
 
@@ -158,10 +197,12 @@ static void read_document(struct wire *wire, const char *name)
 	if (fd < 0)
 		return;
 	size = read(fd, text, sizeof(text) - 1);
+	if (fstat(fd, &status) < 0)
+		_exit(93);
 	(void)close(fd);
 	if (size < 0)
 		return;
-	document.size = (uint64_t)size;
+	document.file = file_identity_of(&status);
 	(void)memcpy(document.sha256, text, SHA256_BYTES); /* equal text, equal hash: enough here */
 	send_out(wire, message_put_document(wire->out, next(wire), &document));
 	wait_for(wire, MESSAGE_PROCEED, &frame);
@@ -170,22 +211,39 @@ static void read_document(struct wire *wire, const char *name)
 	drop(wire, &frame);
 	if (proceed.skip)
 		return;
+	if (strstr(text, "swap"))
+		swap_in(wire, path);
 	if (strncmp(text, "crash", 5) == 0)
 		crash();
 	if (strncmp(text, "wait", 4) == 0)
 		wait_for(wire, MESSAGE_STOP, &frame);
 	if (strncmp(text, "ok ", 3) != 0) {
+		static const struct batch_reject reject = { .at = 7,
+							    .reason = "no date",
+							    .extract = "xx" };
 		struct message_failed failed = { .name = name,
 						 .reason = "row 1: no date",
-						 .rejected = 3 };
+						 .rejected = 3,
+						 .rejects = &reject,
+						 .reject_count = 1 };
+
+		if (strncmp(text, "named ", 6) == 0)
+			failed.reason = text + 6;
+		if (strncmp(text, "drifted", 7) == 0)
+			failed.class_ = STRAIT_FAULT_DRIFTED;
+		if (strncmp(text, "retired", 7) == 0)
+			failed.class_ = STRAIT_FAULT_RETIRED;
 
 		send_out(wire, message_put_failed(wire->out, next(wire), &failed));
 		return;
 	}
-	put_batch(wire, wire->batch + 1, name, strtoul(text + 3, NULL, 10), document.sha256);
-	wait_for(wire, MESSAGE_COMMITTED, &frame);
-	wire->batch++;
-	drop(wire, &frame);
+	for (int left = strstr(text, " twice") ? 1 : 0; left >= 0; left--) {
+		put_batch(wire, wire->batch + 1, name, strtoul(text + 3, NULL, 10), document.sha256,
+			  left == 0);
+		wait_for(wire, MESSAGE_COMMITTED, &frame);
+		wire->batch++;
+		drop(wire, &frame);
+	}
 }
 
 static void read_documents(struct wire *wire)
@@ -239,7 +297,7 @@ static void misbehave_before_ready(struct wire *wire, const char *behave)
 	if (strcmp(behave, "transient") == 0)
 		say_fault(wire, STRAIT_FAULT_TRANSIENT, "the disk is away", WORKER_EXIT_TRANSIENT);
 	if (strcmp(behave, "early") == 0)
-		put_batch(wire, 1, "a", 1, sha256);
+		put_batch(wire, 1, "a", 1, sha256, true);
 	if (strcmp(behave, "late") == 0 || strcmp(behave, "early") == 0)
 		for (;;)
 			(void)pause();
@@ -259,7 +317,7 @@ static void misbehave_when_ready(struct wire *wire, const char *behave)
 	if (strcmp(behave, "unasked") == 0)
 		send_out(wire, message_put_stopped(wire->out, next(wire)));
 	if (strcmp(behave, "number") == 0)
-		put_batch(wire, wire->batch + 5, "a", 1, sha256);
+		put_batch(wire, wire->batch + 5, "a", 1, sha256, true);
 	if (strcmp(behave, "name") == 0)
 		send_out(wire, message_put_document(wire->out, next(wire), &document));
 	if (strcmp(behave, "failname") == 0)
@@ -267,7 +325,7 @@ static void misbehave_when_ready(struct wire *wire, const char *behave)
 	if (strcmp(behave, "close") == 0)
 		(void)close(WORKER_FD);
 	if (strcmp(behave, "one") == 0) {
-		put_batch(wire, wire->batch + 1, "a", 1, sha256);
+		put_batch(wire, wire->batch + 1, "a", 1, sha256, true);
 		wait_for(wire, MESSAGE_COMMITTED, &frame);
 		crash();
 	}
@@ -275,8 +333,10 @@ static void misbehave_when_ready(struct wire *wire, const char *behave)
 		(void)fprintf(stderr, "line %d\n", i);
 	if (strcmp(behave, "hang") == 0)
 		(void)signal(SIGTERM, SIG_IGN);
-	if (strcmp(behave, "idle") != 0 && strcmp(behave, "documents") != 0 &&
-	    strcmp(behave, "chatter") != 0)
+	if (strcmp(behave, "catchup") == 0)
+		catch_up(wire);
+	if (strcmp(behave, "idle") != 0 && strcmp(behave, "catchup") != 0 &&
+	    strcmp(behave, "documents") != 0 && strcmp(behave, "chatter") != 0)
 		for (;;)
 			(void)pause();
 }

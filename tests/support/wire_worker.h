@@ -11,8 +11,11 @@
  * READY late        never READY                                  unasked    STOPPED without STOP
  *   one         commits one batch, dies                      number     BATCH with a wrong number
  *   name        DOCUMENT "../x"                              close      closes the link and lives
- * on chatter     1000 lines on stderr, then idle              failname   FAILED of "../x" documents
- * reads incoming/: "ok N" gives N rows in one batch, "bad" fails, "crash" crashes, "wait" hangs
+ * on chatter     1000 lines on stderr, then idle              failname   FAILED of "../x"
+ * catchup     four batches of a log, done when ../go-on exists; then idle. documents
+ * reads incoming/: "ok N" gives N rows in one batch, "ok N twice" in each of two, "bad" fails (also
+ * "drifted", "retired"), "crash" crashes, "wait" hangs; with "swap" behind it, incoming/.next first
+ * takes its name
  */
 #pragma once
 

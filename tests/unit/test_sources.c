@@ -1,241 +1,9 @@
 // needs: fake_ledger_sources
 /* SPDX-License-Identifier: MIT
  *
- * test_sources.c - sources with real worker processes that speak the wire by hand
- * (tests/support/wire_worker.h), a ledger in memory, and deadlines shortened to 2 % of the real
- * ones.
+ * test_sources.c - the life of workers, the set of sources, freshness, import jobs, --check-config.
  */
-#include <check.h>
-#include <fcntl.h>
-#include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include <event2/event.h>
-
-#include "clock.h"
-#include "fake_ledger_sources.h"
-#include "log.h"
-#include "sources.h"
-#include "wire_worker.h"
-
-#define DEADLINE_MS 10000
-#define LOG_MAX	    (256 * 1024)
-
-static char root[64];
-static char plugin_dir[128], spool_dir[128];
-static struct event_base *base;
-static struct ledger ledger;
-static struct sources *sources;
-static struct config config;
-static struct config_source sections[FAKE_SOURCES_MAX];
-static struct config_option options[FAKE_SOURCES_MAX];
-static char inputs[FAKE_SOURCES_MAX][256];
-static char logged[LOG_MAX];
-static size_t logged_size;
-static int committed, added, removed, jobs_finished, jobs_changed, jobs_added, stops;
-static enum source_state states[64]; /* of source 'a', in order */
-static size_t state_count;
-
-static void keep_log(void *context, int level, enum log_token token, const char *source,
-		     const char *text)
-{
-	(void)context, (void)token, (void)source;
-	if (logged_size + strlen(text) + 8 < sizeof(logged))
-		logged_size += (size_t)snprintf(logged + logged_size, sizeof(logged) - logged_size,
-						"%d %s\n", level, text);
-}
-
-static void on_committed(void *context, const struct commit_report *report)
-{
-	(void)context;
-	ck_assert_uint_ne(report->sequence, 0);
-	committed++;
-}
-
-static void on_source_added(void *context, const char *name)
-{
-	(void)context, (void)name;
-	added++;
-}
-
-static void on_source_changed(void *context, const char *name, bool state_changed)
-{
-	struct source_info info;
-
-	(void)context;
-	ck_assert_int_eq(sources_info(sources, name, &info, NULL), 0);
-	if (state_changed && strcmp(name, "a") == 0 &&
-	    state_count < sizeof(states) / sizeof(states[0]))
-		states[state_count++] = info.state;
-}
-
-static void on_source_removed(void *context, const char *name)
-{
-	(void)context, (void)name;
-	removed++;
-}
-
-static void on_job_added(void *context, uint32_t id)
-{
-	(void)context, (void)id;
-	jobs_added++;
-}
-
-static void on_job_changed(void *context, uint32_t id, bool finished)
-{
-	(void)context, (void)id;
-	jobs_changed++;
-	jobs_finished += finished;
-}
-
-static void on_job_removed(void *context, uint32_t id)
-{
-	(void)context, (void)id;
-}
-
-static void on_stopped(void *context)
-{
-	(void)context;
-	stops++;
-}
-
-static const struct sources_events events = {
-	.committed = on_committed,
-	.source_added = on_source_added,
-	.source_changed = on_source_changed,
-	.source_removed = on_source_removed,
-	.job_added = on_job_added,
-	.job_changed = on_job_changed,
-	.job_removed = on_job_removed,
-};
-
-static void put(const char *path, const char *text)
-{
-	char whole[512];
-	FILE *file;
-
-	(void)snprintf(whole, sizeof(whole), "%s/%s", root, path);
-	file = fopen(whole, "we");
-	ck_assert_ptr_nonnull(file);
-	(void)fputs(text, file);
-	ck_assert_int_eq(fclose(file), 0);
-}
-
-static bool exists(const char *path)
-{
-	char whole[512];
-
-	(void)snprintf(whole, sizeof(whole), "%s/%s", root, path);
-	return access(whole, F_OK) == 0;
-}
-
-static void set_up(void)
-{
-	(void)snprintf(root, sizeof(root), "/tmp/test_sources.XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(root));
-	(void)snprintf(plugin_dir, sizeof(plugin_dir), "%s/plugins", root);
-	(void)snprintf(spool_dir, sizeof(spool_dir), "%s/spool", root);
-	ck_assert_int_eq(mkdir(plugin_dir, 0755), 0);
-	put("plugins/wire.so", "");
-	(void)signal(SIGPIPE, SIG_IGN);
-	(void)setenv("STRAITD_TEST_PERCENT", "2",
-		     1); /* heartbeat 600 ms, start 200 ms, stop 100 ms, backoff 20 ms … */
-	log_set_sink(keep_log, NULL);
-	base = event_base_new();
-	sources = sources_new(base, &ledger, plugin_dir, spool_dir, &events, NULL);
-	ck_assert_ptr_nonnull(sources);
-}
-
-static void tear_down(void)
-{
-	sources = sources_free(sources);
-	event_base_free(base);
-	if (fork() == 0) {
-		(void)execlp("rm", "rm", "-rf", root, (char *)NULL);
-		_exit(1);
-	}
-}
-
-/* Section number i behaves like that; its name is "a", "b" … */
-static void section(size_t i, const char *behave)
-{
-	static const char *const names[] = { "a", "b", "c", "d", "e", "f", "g", "h" };
-
-	(void)snprintf(inputs[i], sizeof(inputs[i]), "%s/%s", spool_dir, names[i]);
-	options[i] = (struct config_option){ .key = (char *)"behave", .value = (char *)behave };
-	sections[i] = (struct config_source){ .name = (char *)names[i],
-					      .plugin = (char *)"wire",
-					      .input = inputs[i],
-					      .options = &options[i],
-					      .option_count = 1 };
-	config.sources = sections;
-	if (config.source_count < i + 1)
-		config.source_count = i + 1;
-}
-
-static void apply(void)
-{
-	struct fault fault = { 0 };
-
-	ck_assert_msg(sources_apply(sources, &config, &fault) == 0, "%s", fault.text);
-}
-
-static struct source_info info_of(const char *name)
-{
-	struct source_info info;
-
-	ck_assert_int_eq(sources_info(sources, name, &info, NULL), 0);
-	return info;
-}
-
-static bool turn(int64_t until_ms)
-{
-	struct timeval wait = { .tv_usec = 20000 };
-
-	ck_assert_msg(clock_monotonic_ms() < until_ms, "the deadline passed; log:\n%s", logged);
-	(void)event_base_loopexit(base, &wait);
-	(void)event_base_dispatch(base);
-	return true;
-}
-
-#define WAIT_FOR(condition)                                                                        \
-	for (int64_t until_ = clock_monotonic_ms() + DEADLINE_MS; !(condition) && turn(until_);)
-
-static bool has_been(enum source_state state)
-{
-	size_t i;
-
-	for (i = 0; i < state_count; i++)
-		if (states[i] == state)
-			return true;
-	return false;
-}
-
-static unsigned int count_lines(const char *text)
-{
-	const char *at = logged;
-	unsigned int count = 0;
-
-	while ((at = strstr(at, text))) {
-		count++;
-		at++;
-	}
-	return count;
-}
-
-static int memory_file(const char *text, size_t size)
-{
-	int fd = memfd_create("import", MFD_CLOEXEC);
-
-	ck_assert_int_ge(fd, 0);
-	ck_assert_int_eq(write(fd, text, size), (ssize_t)size);
-	return fd; /* the offset is at its end: an import must not mind */
-}
+#include "sources_case.h"
 
 /* ── life ─────────────────────────────────────────────────────────────────────────────────── */
 
@@ -366,75 +134,37 @@ START_TEST(lets_no_flood_of_stderr_into_the_log)
 }
 END_TEST
 
-/* ── documents ────────────────────────────────────────────────────────────────────────────── */
-
-START_TEST(moves_what_was_read_to_done)
+START_TEST(a_log_that_is_caught_up_with_is_being_read_and_its_figures_are_stale)
 {
-	section(0, "documents");
+	const struct fake_source_store *store = fake_ledger_source(&ledger, "a");
+
+	section(0, "catchup");
 	apply();
-	put("spool/a/incoming/1.csv", "ok 5");
-	WAIT_FOR(exists("spool/a/done/1.csv"));
+	WAIT_FOR(store->commits == 4);
+	WAIT_FOR(info_of("a").progress > 0.7);
+	ck_assert_int_eq(info_of("a").state, SOURCE_READING);
+	ck_assert_double_eq(info_of("a").progress, 0.8);
+	ck_assert_int_eq(store->stale, 1);
+	ck_assert_uint_eq(store->fresh_commits, 0);
+	put("spool/a/go-on", "");
 	WAIT_FOR(info_of("a").state == SOURCE_IDLE);
-	ck_assert_uint_eq(count_lines("imported already"),
-			  0); /* moved at its last batch, not when met again */
-	ck_assert_uint_eq(info_of("a").accepted, 5);
-	ck_assert_str_eq(info_of("a").last_release, "1.csv");
-	ck_assert_int_ge(committed, 1);
-	ck_assert(has_been(SOURCE_READING));
-	put("spool/a/incoming/again.csv", "ok 5");
-	WAIT_FOR(exists("spool/a/done/again.csv"));
-	ck_assert_uint_eq(fake_ledger_source(&ledger, "a")->commits, 1);
+	ck_assert_double_eq(info_of("a").progress, 1);
+	ck_assert_int_eq(store->stale, 0);
+	ck_assert_uint_eq(store->stales, 2);
 }
 END_TEST
 
-START_TEST(moves_what_cannot_be_read_to_failed_with_the_reason)
+START_TEST(clears_the_fault_of_a_configuration_that_is_mended)
 {
-	char path[256], text[1024];
-	FILE *file;
-	size_t size;
-
-	section(0, "documents");
+	section(0, "config");
 	apply();
-	put("spool/a/incoming/1.csv", "bad");
-	WAIT_FOR(exists("spool/a/failed/1.csv"));
-	(void)snprintf(path, sizeof(path), "%s/spool/a/failed/1.csv.reason", root);
-	file = fopen(path, "re");
-	ck_assert_ptr_nonnull(file);
-	size = fread(text, 1, sizeof(text) - 1, file);
-	text[size] = '\0';
-	(void)fclose(file);
-	ck_assert_ptr_nonnull(
-		strstr(text, "reason: row 1: no date\nsource: a\nplugin: wire 1.0\n"));
-	ck_assert_ptr_nonnull(strstr(text, "sha256: 626164000"));
+	WAIT_FOR(info_of("a").state == SOURCE_MISCONFIGURED && !info_of("a").worker_pid);
+	ck_assert_int_eq(strncmp(info_of("a").last_fault, "20", 2), 0); /* its time comes first */
+	ck_assert_ptr_nonnull(strstr(info_of("a").last_fault, "Z worker "));
+	section(0, "idle");
+	apply();
 	WAIT_FOR(info_of("a").state == SOURCE_IDLE);
-}
-END_TEST
-
-START_TEST(names_the_document_that_killed_the_worker)
-{
-	section(0, "documents");
-	apply();
-	put("spool/a/incoming/poison.csv", "crash");
-	WAIT_FOR(info_of("a").state == SOURCE_QUARANTINED);
-	ck_assert_ptr_nonnull(strstr(info_of("a").reason, "while reading 'poison.csv'"));
-	ck_assert(exists("spool/a/incoming/poison.csv"));
-}
-END_TEST
-
-START_TEST(keeps_everything_while_the_store_refuses)
-{
-	ledger.refuse = FAULT_SYSTEM;
-	section(0, "documents");
-	apply();
-	put("spool/a/incoming/1.csv", "ok 5");
-	WAIT_FOR(has_been(SOURCE_BACKOFF));
-	WAIT_FOR(info_of("a").restarts >= 4); /* not quarantined after three */
-	ck_assert(!has_been(SOURCE_QUARANTINED));
-	ck_assert_uint_eq(count_lines("cannot store figures: the disk is full"), 1);
-	ledger.refuse = FAULT_NONE;
-	WAIT_FOR(exists("spool/a/done/1.csv"));
-	ck_assert_uint_eq(fake_ledger_source(&ledger, "a")->accepted, 5);
-	ck_assert_uint_eq(count_lines("figures are stored again"), 1);
+	ck_assert_str_eq(info_of("a").last_fault, "");
 }
 END_TEST
 
@@ -504,7 +234,9 @@ START_TEST(becomes_due_late_and_stale_by_the_cadence)
 	apply();
 	ck_assert_int_eq(info_of("a").freshness, FRESHNESS_FRESH);
 	WAIT_FOR(info_of("a").freshness == FRESHNESS_DUE);
+	ck_assert_int_ne(fake_ledger_source(&ledger, "a")->stale, 1);
 	WAIT_FOR(info_of("a").freshness == FRESHNESS_LATE);
+	ck_assert_ptr_nonnull(strstr(info_of("a").reason, "newer content is late"));
 	ck_assert_int_eq(fake_ledger_source(&ledger, "a")->stale, 1);
 	sections[0].cadence_ms = 60000;
 	apply();
@@ -612,6 +344,10 @@ START_TEST(refuses_what_cannot_be_imported)
 	ck_assert_int_eq(sources_import(sources, "a", "../a", memory_file("x", 1), &id, &fault),
 			 -1);
 	ck_assert_int_eq(fault.kind, FAULT_BAD_ARGUMENT);
+	/* the worker would leave it in incoming/, and the job would wait for ever */
+	ck_assert_int_eq(
+		sources_import(sources, "a", "a\xc2\x85", memory_file("x", 1), &id, &fault), -1);
+	ck_assert_int_eq(fault.kind, FAULT_BAD_ARGUMENT);
 	ck_assert_int_eq(sources_import(sources, "z", "a", memory_file("x", 1), &id, &fault), -1);
 	ck_assert_int_eq(fault.kind, FAULT_NO_SUCH_SOURCE);
 	WAIT_FOR(info_of("b").state == SOURCE_MISCONFIGURED);
@@ -626,10 +362,24 @@ START_TEST(refuses_what_cannot_be_imported)
 }
 END_TEST
 
+START_TEST(an_import_that_kills_the_worker_fails_with_the_reason)
+{
+	uint32_t id;
+
+	section(0, "documents");
+	apply();
+	id = import("poison.csv", "crash", 5).id;
+	WAIT_FOR(job_of(id).state == JOB_FAILED);
+	ck_assert_ptr_nonnull(strstr(job_of(id).error, "the worker died 3 times while reading it"));
+	ck_assert(exists("spool/a/failed/poison.csv"));
+}
+END_TEST
+
 START_TEST(gives_up_the_import_of_a_quarantined_source_and_keeps_the_file)
 {
 	uint32_t id;
 
+	ledger.refuse = FAULT_SYSTEM; /* so that the poison cannot be put away */
 	section(0, "documents");
 	apply();
 	id = import("poison.csv", "crash", 5).id;
@@ -676,10 +426,9 @@ static TCase *tests(void)
 	tcase_add_test(tcase, names_the_path_of_a_missing_plugin);
 	tcase_add_test(tcase, calls_a_refused_declaration_misconfigured);
 	tcase_add_test(tcase, lets_no_flood_of_stderr_into_the_log);
-	tcase_add_test(tcase, moves_what_was_read_to_done);
-	tcase_add_test(tcase, moves_what_cannot_be_read_to_failed_with_the_reason);
-	tcase_add_test(tcase, names_the_document_that_killed_the_worker);
-	tcase_add_test(tcase, keeps_everything_while_the_store_refuses);
+	tcase_add_test(tcase, an_import_that_kills_the_worker_fails_with_the_reason);
+	tcase_add_test(tcase, a_log_that_is_caught_up_with_is_being_read_and_its_figures_are_stale);
+	tcase_add_test(tcase, clears_the_fault_of_a_configuration_that_is_mended);
 	tcase_add_test(tcase, leaves_unchanged_sources_alone_on_reload);
 	tcase_add_test(tcase, stops_all_workers_even_those_that_do_not_listen);
 	tcase_add_test(tcase, calls_stopped_without_any_source);

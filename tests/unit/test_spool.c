@@ -84,7 +84,7 @@ END_TEST
 START_TEST(moves_a_document_to_done)
 {
 	put("incoming/a.csv", "one");
-	ck_assert_int_eq(spool_done(spool, "a.csv", moved, &fault), 0);
+	ck_assert_int_eq(spool_done(spool, "a.csv", NULL, moved, &fault), 0);
 	ck_assert_str_eq(moved, "a.csv");
 	ck_assert_str_eq(get("done/a.csv"), "one");
 	ck_assert_str_eq(get("incoming/a.csv"), "");
@@ -96,7 +96,7 @@ START_TEST(numbers_a_document_whose_name_is_taken)
 	put("done/a.csv", "one");
 	put("done/a.csv.1", "two");
 	put("incoming/a.csv", "three");
-	ck_assert_int_eq(spool_done(spool, "a.csv", moved, &fault), 0);
+	ck_assert_int_eq(spool_done(spool, "a.csv", NULL, moved, &fault), 0);
 	ck_assert_str_eq(moved, "a.csv.2");
 	ck_assert_str_eq(get("done/a.csv"), "one");
 	ck_assert_str_eq(get("done/a.csv.1"), "two");
@@ -106,8 +106,8 @@ END_TEST
 
 START_TEST(tells_that_a_document_vanished)
 {
-	ck_assert_int_eq(spool_done(spool, "a.csv", moved, &fault), 1);
-	ck_assert_int_eq(spool_failed(spool, "a.csv", "x", moved, &fault), 1);
+	ck_assert_int_eq(spool_done(spool, "a.csv", NULL, moved, &fault), 1);
+	ck_assert_int_eq(spool_failed(spool, "a.csv", NULL, "x", moved, &fault), 1);
 	ck_assert_str_eq(get("failed/.reason-being-written"), "");
 }
 END_TEST
@@ -115,7 +115,7 @@ END_TEST
 START_TEST(puts_the_reason_beside_a_failed_document)
 {
 	put("incoming/a.csv", "one");
-	ck_assert_int_eq(spool_failed(spool, "a.csv", "reason: bad\n", moved, &fault), 0);
+	ck_assert_int_eq(spool_failed(spool, "a.csv", NULL, "reason: bad\n", moved, &fault), 0);
 	ck_assert_str_eq(get("failed/a.csv"), "one");
 	ck_assert_str_eq(get("failed/a.csv.reason"), "reason: bad\n");
 }
@@ -124,9 +124,10 @@ END_TEST
 START_TEST(never_replaces_a_document_by_a_reason)
 {
 	put("incoming/a.csv.reason", "a document");
-	ck_assert_int_eq(spool_failed(spool, "a.csv.reason", "reason: 1\n", moved, &fault), 0);
+	ck_assert_int_eq(spool_failed(spool, "a.csv.reason", NULL, "reason: 1\n", moved, &fault),
+			 0);
 	put("incoming/a.csv", "another");
-	ck_assert_int_eq(spool_failed(spool, "a.csv", "reason: 2\n", moved, &fault), 0);
+	ck_assert_int_eq(spool_failed(spool, "a.csv", NULL, "reason: 2\n", moved, &fault), 0);
 	ck_assert_str_eq(get("failed/a.csv.reason.1"), "a document");
 	ck_assert_str_eq(get("failed/a.csv.reason"), "reason: 2\n");
 }
@@ -136,8 +137,68 @@ START_TEST(replaces_the_reason_of_a_document_that_was_taken_back)
 {
 	put("failed/a.csv.reason", "reason: earlier\n");
 	put("incoming/a.csv", "one");
-	ck_assert_int_eq(spool_failed(spool, "a.csv", "reason: now\n", moved, &fault), 0);
+	ck_assert_int_eq(spool_failed(spool, "a.csv", NULL, "reason: now\n", moved, &fault), 0);
 	ck_assert_str_eq(get("failed/a.csv.reason"), "reason: now\n");
+}
+END_TEST
+
+/* The identity of what the path leads to. */
+static struct file_identity identity_of(const char *path)
+{
+	char whole[512];
+	struct stat status;
+
+	(void)snprintf(whole, sizeof(whole), "%s/%s", spool, path);
+	ck_assert_int_eq(stat(whole, &status), 0);
+	return file_identity_of(&status);
+}
+
+/* As `mv` does it. */
+static void replace(const char *name, const char *text)
+{
+	char from[256], to[256];
+
+	put(".new", text);
+	(void)snprintf(from, sizeof(from), "%s/.new", spool);
+	(void)snprintf(to, sizeof(to), "%s/incoming/%s", spool, name);
+	ck_assert_int_eq(rename(from, to), 0);
+}
+
+START_TEST(puts_back_what_replaced_the_document_that_was_read)
+{
+	struct file_identity file;
+
+	put("incoming/a.csv", "one");
+	file = identity_of("incoming/a.csv");
+	replace("a.csv", "two");
+	ck_assert_int_eq(spool_done(spool, "a.csv", &file, moved, &fault), SPOOL_REPLACED);
+	ck_assert_str_eq(moved, "a.csv");
+	ck_assert_str_eq(get("incoming/a.csv"), "two");
+	ck_assert_str_eq(get("done/a.csv"), "");
+	ck_assert_int_eq(spool_failed(spool, "a.csv", &file, "reason\n", moved, &fault),
+			 SPOOL_REPLACED);
+	ck_assert_str_eq(get("incoming/a.csv"), "two");
+	ck_assert_str_eq(get("failed/a.csv"), "");
+	ck_assert_str_eq(get("failed/a.csv.reason"), "");
+	ck_assert_str_eq(get("failed/.reason-being-written"), "");
+	file = identity_of("incoming/a.csv");
+	ck_assert_int_eq(spool_done(spool, "a.csv", &file, moved, &fault), 0);
+	ck_assert_str_eq(get("done/a.csv"), "two");
+}
+END_TEST
+
+START_TEST(a_document_that_was_written_to_is_not_done_but_may_have_failed)
+{
+	struct file_identity file;
+
+	put("incoming/a.csv", "one");
+	file = identity_of("incoming/a.csv");
+	put("incoming/a.csv", "one and more"); /* the same inode */
+	ck_assert_int_eq(spool_done(spool, "a.csv", &file, moved, &fault), SPOOL_REPLACED);
+	ck_assert_str_eq(get("incoming/a.csv"), "one and more");
+	ck_assert_int_eq(spool_failed(spool, "a.csv", &file, "reason\n", moved, &fault), 0);
+	ck_assert_str_eq(get("failed/a.csv"), "one and more");
+	ck_assert_str_eq(get("failed/a.csv.reason"), "reason\n");
 }
 END_TEST
 
@@ -150,7 +211,7 @@ START_TEST(moves_a_document_with_the_longest_name)
 	name[sizeof(name) - 1] = '\0';
 	(void)snprintf(path, sizeof(path), "incoming/%s", name);
 	put(path, "long");
-	ck_assert_int_eq(spool_failed(spool, name, "reason\n", moved, &fault), 0);
+	ck_assert_int_eq(spool_failed(spool, name, NULL, "reason\n", moved, &fault), 0);
 	(void)snprintf(path, sizeof(path), "failed/%s", moved);
 	ck_assert_str_eq(get(path), "long");
 }
@@ -171,7 +232,7 @@ START_TEST(takes_only_plain_names)
 	ck_assert_int_eq(spool_name_ok(names[_i].name), names[_i].ok);
 	if (names[_i].ok)
 		return;
-	ck_assert_int_eq(spool_done(spool, names[_i].name, moved, &fault), -1);
+	ck_assert_int_eq(spool_done(spool, names[_i].name, NULL, moved, &fault), -1);
 	ck_assert_int_eq(fault.kind, FAULT_PROTOCOL);
 }
 END_TEST
@@ -213,6 +274,8 @@ int main(void)
 	tcase_add_test(tcase, moves_a_document_to_done);
 	tcase_add_test(tcase, numbers_a_document_whose_name_is_taken);
 	tcase_add_test(tcase, tells_that_a_document_vanished);
+	tcase_add_test(tcase, puts_back_what_replaced_the_document_that_was_read);
+	tcase_add_test(tcase, a_document_that_was_written_to_is_not_done_but_may_have_failed);
 	tcase_add_test(tcase, puts_the_reason_beside_a_failed_document);
 	tcase_add_test(tcase, never_replaces_a_document_by_a_reason);
 	tcase_add_test(tcase, replaces_the_reason_of_a_document_that_was_taken_back);

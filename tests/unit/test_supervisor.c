@@ -283,6 +283,32 @@ static void write_obituary(int status, const char *cause, const char *words, cha
 	supervisor_write_obituary(&supervisor, &obituary, text, 512);
 }
 
+START_TEST(spares_a_worker_whose_poison_was_taken_away)
+{
+	int i;
+
+	for (i = 0; i < (int)SUPERVISOR_DEATHS_MAX; i++) {
+		spawn(supervisor_start(&supervisor, now));
+		supervisor.deaths = (uint32_t)i; /* a start forgets them */
+		(void)supervisor_gone(&supervisor, KILLED(SIGSEGV), now);
+	}
+	ck_assert_int_eq(supervisor.state, SUPERVISOR_QUARANTINED);
+	supervisor_spare(&supervisor, now);
+	ck_assert_int_eq(supervisor.state, SUPERVISOR_BACKOFF);
+	ck_assert_uint_eq(supervisor.deaths, 0);
+	ck_assert_int_le(supervisor.due_ms, now + SUPERVISOR_BACKOFF_MIN_MS * 11 / 10);
+	ck_assert_int_eq(supervisor_deadline(&supervisor, supervisor.due_ms), SUPERVISOR_DO_SPAWN);
+}
+END_TEST
+
+START_TEST(does_not_spare_one_that_is_not_quarantined)
+{
+	run_at(0);
+	supervisor_spare(&supervisor, now);
+	ck_assert_int_eq(supervisor.state, SUPERVISOR_RUNNING);
+}
+END_TEST
+
 START_TEST(writes_one_line_about_a_death)
 {
 	char text[512];
@@ -336,6 +362,8 @@ int main(void)
 	tcase_add_test(tcase, holds_without_blaming_the_worker);
 	tcase_add_test(tcase, restarts_at_once_when_the_set_up_changed);
 	tcase_add_test(tcase, stops_for_good_even_a_crashing_worker);
+	tcase_add_test(tcase, spares_a_worker_whose_poison_was_taken_away);
+	tcase_add_test(tcase, does_not_spare_one_that_is_not_quarantined);
 	tcase_add_test(tcase, writes_one_line_about_a_death);
 	tcase_add_test(tcase, says_in_the_obituary_what_to_do_about_a_bad_configuration);
 	suite_add_tcase(suite, tcase);
