@@ -23,9 +23,9 @@
 #include "config_scan.h"
 #include "config_sections.h"
 
-#define CHANGE_RETENTION_MS	(INT64_C(400) * 24 * 3600 * 1000)
-#define KEEP_ORIGINALS_BYTES	(UINT64_C(1) << 30)
-#define KEEP_ORIGINALS_AGE_MS	(INT64_C(3650) * 24 * 3600 * 1000)
+#define CHANGE_RETENTION_MS   (INT64_C(400) * 24 * 3600 * 1000)
+#define KEEP_ORIGINALS_BYTES  (UINT64_C(1) << 30)
+#define KEEP_ORIGINALS_AGE_MS (INT64_C(3650) * 24 * 3600 * 1000)
 
 static int say_nothing(const char *format, ...) __attribute__((format(printf, 1, 2)));
 static int say_nothing(const char *format, ...)
@@ -130,6 +130,7 @@ int config_load(const char *directory, const char *vendor_directory, const char 
 		config_errors_add(&errors, directory, 0, "out of memory");
 	} else if (config_files_find(directory, vendor_directory, &files, &errors) == 0) {
 		reader.config->change_retention_ms = CHANGE_RETENTION_MS;
+		reader.config->change_limit = CONFIG_CHANGE_LIMIT;
 		reader.config->keep_originals_bytes = KEEP_ORIGINALS_BYTES;
 		reader.config->keep_originals_age_ms = KEEP_ORIGINALS_AGE_MS;
 		for (size_t i = 0; i < files.count && !reader.out_of_memory; i++)

@@ -2,10 +2,11 @@
  *
  * config_scan.h - the look at a configuration file before iniparser 4.1 gets it. Main only; pure.
  *
- * iniparser forgets line numbers and is silent about much: it keeps the last of two equal keys, merges equal sections,
- * cuts a value at '#' or ';', takes text after a closing quote away, gives up the whole file over a byte order mark or one
- * bad line. The scan accepts only what it reads as it is written, tells the rest with its line, and leaves a copy of the
- * text in which the refused lines are blank, so that the rest can still be checked.
+ * iniparser forgets line numbers and is silent about much: it keeps the last of two equal keys,
+ * merges equal sections, cuts a value at '#' or ';', takes text after a closing quote away, gives
+ * up the whole file over a byte order mark or one bad line. The scan accepts only what it reads as
+ * it is written, tells the rest with its line, and leaves a copy of the text in which the refused
+ * lines are blank, so that the rest can still be checked.
  */
 #pragma once
 
@@ -21,9 +22,10 @@
 struct config_scan_key {
 	char *name;
 	unsigned int line;
-	bool bad;          /* told already; its value is not in the text */
-	const char *value; /* what iniparser reads for it; filled by config.c, NULL before and when bad */
-	bool used;         /* for config_sections.c */
+	bool bad;	   /* told already; its value is not in the text */
+	const char *value; /* what iniparser reads for it; filled by config.c, NULL before and when
+			      bad */
+	bool used;	   /* for config_sections.c */
 };
 
 struct config_scan_section {
@@ -45,5 +47,6 @@ int config_scan(const char *file, const char *text, size_t size, struct config_s
 		struct config_errors *errors);
 void config_scan_done(struct config_scan *scan);
 
-/* The array with one zeroed item more, or NULL when out of memory (then the old one is as it was). */
+/* The array with one zeroed item more, or NULL when out of memory (then the old one is as it was).
+ */
 void *config_grow(void *items, size_t count, size_t item_size);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * config_sections.c - what the sections [straitd], [source NAME] and [figure NAME] may hold. Main
+ * config_sections.c - what the sections [straitd], [source NAME] and [figure NAME] may hold
+ * ([check NAME]: config_check.c). Main
  * only; pure.
  *
  * Invariant: every key is either understood, collected as an option of the source's plugin, or told
@@ -12,7 +13,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "checks.h"
 #include "cleanup.h"
+#include "config_check.h"
 #include "config_keys.h"
 #include "config_text.h"
 #include "formula.h"
@@ -21,9 +24,9 @@
 #define COUNT(array)   (sizeof(array) / sizeof((array)[0]))
 #define UNIT_MAX_BYTES 31u /* struct figure_value has room for so many */
 
-static const char *const kinds[] = { "straitd", "source", "figure" };
-static const char *const straitd_keys[] = { "change_retention", "keep_originals", "keep_originals_age", "log_level" };
-static const char *const source_keys[] = { "plugin", "input", "log", "url", "follow", "cadence" };
+static const char *const kinds[] = { "straitd", "source", "figure", "check" };
+static const char *const straitd_keys[] = { "change_limit", "change_retention", "keep_originals",
+					    "keep_originals_age", "log_level" };
 static const char *const figure_keys[] = { "sum",	 "count",  "max",    "mean",
 					   "percentile", "below",  "change", "ratio",
 					   "formula",	 "window", "unit",   "title" };
@@ -71,6 +74,37 @@ static void take_log_level(struct config_reader *reader, struct config_scan_sect
 	reader->config->log_level = config_copy_text(reader, key->value);
 }
 
+static void take_size(struct config_reader *reader, struct config_scan_section *section,
+		      const char *name, uint64_t *ret_bytes)
+{
+	const struct config_scan_key *key = config_take_key(section, name);
+	char quoted[128];
+
+	if (key && config_size(key->value, ret_bytes) < 0)
+		config_tell(
+			reader, key->line,
+			"%s = %s is not a size; write a whole number and perhaps one of K, M, G: 500M; "
+			"0 for none",
+			name, log_quote(quoted, sizeof(quoted), key->value, strlen(key->value)));
+}
+
+static void take_count(struct config_reader *reader, struct config_scan_section *section,
+		       const char *name, int64_t max, int64_t *ret_count)
+{
+	const struct config_scan_key *key = config_take_key(section, name);
+	char quoted[128];
+	int64_t count;
+
+	if (!key)
+		return;
+	if (config_integer(key->value, &count) < 0 || count < 1 || count > max)
+		config_tell(reader, key->line, "%s = %s is not a whole number from 1 to %lld", name,
+			    log_quote(quoted, sizeof(quoted), key->value, strlen(key->value)),
+			    (long long)max);
+	else
+		*ret_count = count;
+}
+
 static void read_straitd(struct config_reader *reader, struct config_scan_section *section)
 {
 	for (size_t i = 0; i < section->key_count; i++) {
@@ -86,9 +120,11 @@ static void read_straitd(struct config_reader *reader, struct config_scan_sectio
 	}
 	config_take_duration(reader, section, "change_retention",
 			     &reader->config->change_retention_ms);
+	take_count(reader, section, "change_limit", CONFIG_CHANGE_LIMIT_MAX,
+		   &reader->config->change_limit);
 	take_size(reader, section, "keep_originals", &reader->config->keep_originals_bytes);
-	take_duration(reader, section, "keep_originals_age",
-		      &reader->config->keep_originals_age_ms);
+	config_take_duration(reader, section, "keep_originals_age",
+			     &reader->config->keep_originals_age_ms);
 	take_log_level(reader, section);
 	config_refuse_keys(reader, section, straitd_keys, COUNT(straitd_keys));
 	config_add_origins(reader, section, "straitd");
@@ -154,22 +190,33 @@ static void take_url(struct config_reader *reader, struct config_scan_section *s
 		source->follow = config_copy_text(reader, follow->value);
 }
 
+/* What is fetched comes as whole documents; a log is followed where it is written. */
 static void check_one_input(struct config_reader *reader, struct config_scan_section *section)
 {
 	const struct config_scan_key *log = config_find_key(section, "log");
-	static const char *const others[] = { "input", "url" };
+	const struct config_scan_key *url = config_find_key(section, "url");
 
-	for (size_t i = 0; log && i < COUNT(others); i++) {
-		const struct config_scan_key *other = config_find_key(section, others[i]);
+	if (log && url)
+		config_tell(
+			reader, url->line,
+			"[%s] has both 'url' and 'log' (line %u); a source fetches documents or "
+			"follows a log: make two sources of it",
+			section->name, log->line);
+}
 
-		if (other)
-			config_tell(
-				reader, other->line,
-				"[%s] has both '%s' and 'log' (line %u); a source reads either a "
-				"spool "
-				"directory or a log: make two sources of it",
-				section->name, other->name, log->line);
-	}
+static void take_reject_limit(struct config_reader *reader, struct config_scan_section *section,
+			      struct config_source *source)
+{
+	const struct config_scan_key *key = config_take_key(section, "reject_limit");
+	char quoted[128];
+
+	source->reject_limit = CONFIG_REJECT_LIMIT;
+	if (key && config_percent(key->value, &source->reject_limit) < 0)
+		config_tell(
+			reader, key->line,
+			"reject_limit = %s is not a share; write a number from 0 to 100, with at most two decimals, "
+			"and a percent sign",
+			log_quote(quoted, sizeof(quoted), key->value, strlen(key->value)));
 }
 
 /* Only the plugin's worker can say that a key is unknown, and it knows only its own. */
@@ -177,7 +224,7 @@ static void warn_of_misspelling(const struct config_reader *reader,
 				const struct config_source *source,
 				const struct config_scan_key *key)
 {
-	const char *near = config_nearest(key->name, source_keys, COUNT(source_keys));
+	const char *near = config_nearest(key->name, config_source_keys, config_source_key_count);
 
 	if (near)
 		log_source(LOG_WARNING, source->name,
@@ -263,6 +310,7 @@ static void read_source(struct config_reader *reader, struct config_scan_section
 	config_take_path(reader, section, "log", &source->log);
 	take_url(reader, section, source);
 	config_take_duration(reader, section, "cadence", &source->cadence_ms);
+	take_reject_limit(reader, section, source);
 	check_one_input(reader, section);
 	collect_options(reader, section, source);
 	if (!source->input &&
@@ -387,6 +435,10 @@ static void check_figure_name(struct config_reader *reader,
 			"single "
 			"dots, at most 64",
 			quoted);
+	if (strncmp(name, CHECK_PREFIX, sizeof(CHECK_PREFIX) - 1) == 0)
+		config_tell(reader, section->line,
+			    "figures named " CHECK_PREFIX
+			    "NAME are made by [check NAME]; take another name");
 	for (size_t i = 0; i < reader->config->figure_count; i++) {
 		const struct config_figure *other = &reader->config->figures[i];
 
@@ -444,7 +496,7 @@ static void refuse_section(struct config_reader *reader, const struct config_sca
 	else
 		config_tell(
 			reader, section->line,
-			"unknown section %s; there are [straitd], [source NAME] and [figure NAME]",
+			"unknown section %s; there are [straitd], [source NAME], [figure NAME] and [check NAME]",
 			quoted);
 }
 
@@ -461,12 +513,15 @@ void config_read_section(struct config_reader *reader, struct config_scan_sectio
 			config_tell(reader, section->line,
 				    "[straitd] has no name after it; write [straitd]");
 		read_straitd(reader, section);
-	} else if (strcmp(kind, "source") != 0 && strcmp(kind, "figure") != 0) {
+	} else if (strcmp(kind, "source") != 0 && strcmp(kind, "figure") != 0 &&
+		   strcmp(kind, "check") != 0) {
 		refuse_section(reader, section, kind);
 	} else if (!*name) {
 		config_tell(reader, section->line, "[%s] needs a name: [%s NAME]", kind, kind);
 	} else if (strcmp(kind, "source") == 0) {
 		read_source(reader, section, name);
+	} else if (strcmp(kind, "check") == 0) {
+		config_read_check(reader, section, name);
 	} else {
 		read_figure(reader, section, name);
 	}

@@ -17,7 +17,8 @@ struct config_reader {
 	bool out_of_memory;
 };
 
-/* Adds what the section says. Everything wrong is appended to the errors, a wrong value is then left at its default. */
+/* Adds what the section says. Everything wrong is appended to the errors, a wrong value is then
+ * left at its default. */
 void config_read_section(struct config_reader *reader, struct config_scan_section *section);
 /* When all files are read: rules between sections. */
 void config_check_sections(struct config_reader *reader);

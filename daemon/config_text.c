@@ -34,6 +34,10 @@ static const struct unit size_units[] = {
 	{ "G", INT64_C(1) << 30 },
 };
 
+const char *const config_source_keys[] = { "plugin", "input",	"log",	       "url",
+					   "follow", "cadence", "reject_limit" };
+const size_t config_source_key_count = sizeof(config_source_keys) / sizeof(config_source_keys[0]);
+
 static bool is_digit(char c)
 {
 	return c >= '0' && c <= '9';
@@ -128,6 +132,41 @@ int config_size(const char *text, uint64_t *ret_bytes)
 		return 0;
 	}
 	return -1;
+}
+
+int config_percent(const char *text, uint16_t *ret_hundredths)
+{
+	uint64_t whole;
+	const char *rest = read_number(text, &whole);
+	unsigned int part = 0;
+
+	if (!rest || whole > 100)
+		return -1;
+	if (*rest == '.') {
+		if (!is_digit(rest[1]))
+			return -1;
+		part = (unsigned int)(rest[1] - '0') * 10;
+		rest += 2;
+		if (is_digit(*rest))
+			part += (unsigned int)(*rest++ - '0');
+	}
+	if (strcmp(rest, "%") != 0 || whole * 100 + part > 10000)
+		return -1;
+	*ret_hundredths = (uint16_t)(whole * 100 + part);
+	return 0;
+}
+
+const char *config_percent_text(char *buffer, size_t size, uint16_t hundredths)
+{
+	unsigned int whole = hundredths / 100u, part = hundredths % 100u;
+
+	if (part == 0)
+		(void)snprintf(buffer, size, "%u%%", whole);
+	else if (part % 10 == 0)
+		(void)snprintf(buffer, size, "%u.%u%%", whole, part / 10);
+	else
+		(void)snprintf(buffer, size, "%u.%02u%%", whole, part);
+	return buffer;
 }
 
 int config_boolean(const char *text, bool *ret_value)

@@ -41,6 +41,18 @@ static void figure_done(struct config_figure *figure)
 	free(figure->file);
 }
 
+static void check_done(struct config_check *check)
+{
+	free(check->name);
+	free(check->left);
+	free(check->right);
+	free(check->every);
+	free(check->tolerance);
+	free(check->explained);
+	free(check->title);
+	free(check->file);
+}
+
 struct config *config_free(struct config *config)
 {
 	if (!config)
@@ -54,7 +66,10 @@ struct config *config_free(struct config *config)
 		free(config->origins[i].file);
 	}
 	free(config->sources);
+	for (size_t i = 0; i < config->check_count; i++)
+		check_done(&config->checks[i]);
 	free(config->figures);
+	free(config->checks);
 	free(config->origins);
 	free(config->log_level);
 	free(config);
@@ -93,7 +108,8 @@ bool config_source_equal(const struct config_source *a, const struct config_sour
 {
 	return same(a->name, b->name) && same(a->plugin, b->plugin) && same(a->input, b->input) &&
 	       same(a->log, b->log) && same(a->url, b->url) && same(a->follow, b->follow) &&
-	       a->cadence_ms == b->cadence_ms && options_equal(a, b);
+	       a->cadence_ms == b->cadence_ms && a->reject_limit == b->reject_limit &&
+	       options_equal(a, b);
 }
 
 /* ── printing ──────────────────────────────────────────────────────────────────────────────── */
@@ -159,18 +175,19 @@ static void print_section(struct printer *printer, const char *kind, const char 
 
 static void print_source(struct printer *printer, const struct config_source *source)
 {
-	char cadence[32];
+	char cadence[32], limit[16];
 
 	print_section(printer, "source", source->name, source->file, source->line);
 	print_key(printer, "plugin", source->plugin);
+	print_key(printer, "input", source->input);
 	print_key(printer, "log", source->log);
-	if (!source->log)
-		print_key(printer, "input", source->input);
 	print_key(printer, "url", source->url);
 	print_key(printer, "follow", source->follow);
 	if (source->cadence_ms)
 		print_key(printer, "cadence",
 			  config_duration_text(cadence, sizeof(cadence), source->cadence_ms));
+	print_key(printer, "reject_limit",
+		  config_percent_text(limit, sizeof(limit), source->reject_limit));
 	for (size_t i = 0; i < source->option_count; i++) {
 		const struct config_option *option = &source->options[i];
 
@@ -200,18 +217,52 @@ static void print_figure(struct printer *printer, const struct config_figure *fi
 	print_key(printer, "title", figure->title);
 }
 
+/* Shortest text that config_size() reads as the same number. */
+static const char *size_text(char *buffer, size_t size, uint64_t bytes)
+{
+	static const char units[] = "KMG";
+	size_t unit = 0;
+
+	while (bytes && bytes % 1024 == 0 && unit < sizeof(units) - 1) {
+		bytes /= 1024;
+		unit++;
+	}
+	(void)snprintf(buffer, size, "%llu%.*s", (unsigned long long)bytes, unit ? 1 : 0,
+		       unit ? &units[unit - 1] : "");
+	return buffer;
+}
+
+static void print_check(struct printer *printer, const struct config_check *check)
+{
+	print_section(printer, "check", check->name, check->file, check->line);
+	print_key(printer, "left", check->left);
+	print_key(printer, "right", check->right);
+	print_key(printer, "every", check->every);
+	print_key(printer, "tolerance", check->tolerance);
+	print_key(printer, "explained", check->explained);
+	print_key(printer, "title", check->title);
+}
+
 void config_print(const struct config *config, FILE *out)
 {
 	struct printer printer = { .config = config, .out = out, .kind = "straitd", .name = "" };
-	char retention[32];
+	char retention[32], limit[32], bytes[32], age[32];
 
 	(void)fprintf(out, "# %zu files read: %zu sources, %zu figures\n[straitd]\n",
 		      config->file_count, config->source_count, config->figure_count);
 	print_key(&printer, "change_retention",
 		  config_duration_text(retention, sizeof(retention), config->change_retention_ms));
+	(void)snprintf(limit, sizeof(limit), "%lld", (long long)config->change_limit);
+	print_key(&printer, "change_limit", limit);
+	print_key(&printer, "keep_originals",
+		  size_text(bytes, sizeof(bytes), config->keep_originals_bytes));
+	print_key(&printer, "keep_originals_age",
+		  config_duration_text(age, sizeof(age), config->keep_originals_age_ms));
 	print_key(&printer, "log_level", config->log_level ? config->log_level : "info");
 	for (size_t i = 0; i < config->source_count; i++)
 		print_source(&printer, &config->sources[i]);
 	for (size_t i = 0; i < config->figure_count; i++)
 		print_figure(&printer, &config->figures[i]);
+	for (size_t i = 0; i < config->check_count; i++)
+		print_check(&printer, &config->checks[i]);
 }

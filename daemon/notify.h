@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * notify.h - READY, RELOADING, STOPPING, STATUS and WATCHDOG to systemd. Main only. No effect without $NOTIFY_SOCKET.
+ * notify.h - READY, RELOADING, STOPPING, STATUS and WATCHDOG to systemd. Main only. No effect
+ * without $NOTIFY_SOCKET.
  */
 #pragma once
 

@@ -56,6 +56,16 @@ static const struct {
 static const char *const no_sizes[] = { "", "K", "1k", "1 K", "1KB", "-1", "1.5M", "18446744073709551615K" };
 
 static const struct {
+	const char *text, *again;
+	uint16_t hundredths;
+} percents[] = {
+	{ "0%", "0%", 0 },          { "10%", "10%", 1000 },   { "2.5%", "2.5%", 250 },
+	{ "0.01%", "0.01%", 1 },    { "33.30%", "33.3%", 3330 }, { "100.00%", "100%", 10000 },
+};
+
+static const char *const no_percents[] = { "", "10", "%", "10 %", "1.%", "1.234%", "101%", "100.01%", "-1%", "010%", "10%%" };
+
+static const struct {
 	const char *word, *nearest;
 } words[] = {
 	{ "plugn", "plugin" },           /* dropped */
@@ -108,6 +118,26 @@ START_TEST(writes_the_shortest_duration)
 			 duration_texts[_i].text);
 	ck_assert_int_eq(config_duration(text, &ms), 0);
 	ck_assert_int_eq(ms, duration_texts[_i].ms);
+}
+END_TEST
+
+START_TEST(reads_and_writes_a_share)
+{
+	uint16_t hundredths = 77;
+	char text[16];
+
+	ck_assert_int_eq(config_percent(percents[_i].text, &hundredths), 0);
+	ck_assert_uint_eq(hundredths, percents[_i].hundredths);
+	ck_assert_str_eq(config_percent_text(text, sizeof(text), hundredths), percents[_i].again);
+}
+END_TEST
+
+START_TEST(refuses_what_is_not_wholly_a_share)
+{
+	uint16_t hundredths = 77;
+
+	ck_assert_int_eq(config_percent(no_percents[_i], &hundredths), -1);
+	ck_assert_uint_eq(hundredths, 77);
 }
 END_TEST
 
@@ -221,6 +251,8 @@ int main(void)
 	tcase_add_loop_test(tcase, reads_a_duration, 0, COUNT(durations));
 	tcase_add_loop_test(tcase, refuses_what_is_not_wholly_a_duration, 0, COUNT(no_durations));
 	tcase_add_loop_test(tcase, writes_the_shortest_duration, 0, COUNT(duration_texts));
+	tcase_add_loop_test(tcase, reads_and_writes_a_share, 0, COUNT(percents));
+	tcase_add_loop_test(tcase, refuses_what_is_not_wholly_a_share, 0, COUNT(no_percents));
 	tcase_add_loop_test(tcase, reads_an_integer, 0, COUNT(integers));
 	tcase_add_loop_test(tcase, refuses_octal_hexadecimal_and_rests, 0, COUNT(no_integers));
 	tcase_add_loop_test(tcase, reads_a_size, 0, COUNT(sizes));
