@@ -2,9 +2,10 @@
  *
  * bus.h - the daemon's window on D-Bus. Main only. Nobody outside bus*.c includes dbus/dbus.h.
  *
- * Objects: /org/straitd/Straitd1 (Manager, ObjectManager), and below it figure/NAME, source/NAME, job/N. They exist before the name is
- * asked for. Signals are sent when the bus_… functions below are called, that is after the commit they tell of; property
- * changes are gathered and go out once a loop turn, one PropertiesChanged an object.
+ * Objects: /org/straitd/Straitd1 (Manager, ObjectManager), and below it figure/NAME, source/NAME,
+ * job/N. They exist before the name is asked for. Signals are sent when the bus_… functions below
+ * are called, that is after the commit they tell of; property changes are gathered and go out once
+ * a loop turn, one PropertiesChanged an object.
  */
 #pragma once
 
@@ -26,15 +27,18 @@ struct bus_requests {
 	int (*reload)(void *context, struct fault *fault);
 	/* The bus went away for good, or the name was lost: the daemon ends with this sentence. */
 	void (*lost)(void *context, const char *why);
-	/* The kept original of a document, a zstd stream, read-only; the fd is the caller's. NULL = none is kept. */
-	int (*open_original)(void *context, const uint8_t sha256[SHA256_BYTES], int *ret_fd, struct fault *fault);
+	/* The kept original of a document, a zstd stream, read-only; the fd is the caller's. NULL =
+	 * none is kept. */
+	int (*open_original)(void *context, const uint8_t sha256[SHA256_BYTES], int *ret_fd,
+			     struct fault *fault);
 	bool (*has_original)(void *context, const uint8_t sha256[SHA256_BYTES]);
 };
 
-/* Connects (address: "system", "session" or a D-Bus address), registers all objects, then asks for the name: the only
-   blocking calls, before the loop runs. */
-int bus_open(struct event_base *base, const char *address, struct ledger *ledger, struct sources *sources,
-	     const struct bus_requests *requests, void *context, struct bus **ret_bus, struct fault *fault);
+/* Connects (address: "system", "session" or a D-Bus address), registers all objects, then asks for
+   the name: the only blocking calls, before the loop runs. */
+int bus_open(struct event_base *base, const char *address, struct ledger *ledger,
+	     struct sources *sources, const struct bus_requests *requests, void *context,
+	     struct bus **ret_bus, struct fault *fault);
 struct bus *bus_free(struct bus *bus);
 
 void bus_figures_changed(struct bus *bus, const struct commit_report *report);
@@ -45,5 +49,6 @@ void bus_job_added(struct bus *bus, uint32_t id);
 void bus_job_changed(struct bus *bus, uint32_t id, bool finished);
 void bus_job_removed(struct bus *bus, uint32_t id);
 
-/* The introspection XML of every interface, from the dispatch tables; needs no bus. For --introspect. */
+/* The introspection XML of every interface, from the dispatch tables; needs no bus. For
+ * --introspect. */
 void bus_introspect(FILE *out);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * bus_explain.c - owns the answers that say where a figure comes from: its inputs, their releases,
- * the kept originals. Main only. Must never build a message that the bus would refuse: a bus that is
- * sent too much ends the connection, and with it the daemon.
+ * the kept originals. Main only. Must never build a message that the bus would refuse: a bus that
+ * is sent too much ends the connection, and with it the daemon.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -67,8 +67,8 @@ static size_t bytes_of(const struct explanation *explanation)
 
 			/* bytes that are not UTF-8 become three */
 			bytes += ROW_BYTES + HASH_TEXT_BYTES + strlen(inputs->rows[row].period) +
-				 3 * strlen(inputs->rows[row].locator) +
-				 3 * strlen(release->name) + 3 * strlen(release->url);
+				 3 * strlen(inputs->rows[row].locator) + 3 * strlen(release->name) +
+				 3 * strlen(release->url);
 		}
 	}
 	return bytes;
@@ -121,13 +121,6 @@ int bus_explain(struct bus_call *call, struct fault *fault)
 	return 0;
 }
 
-static const char *side_word(const struct explanation *explanation, size_t item)
-{
-	bool ratio = explanation->items[explanation->item_count - 1].below;
-
-	return !ratio ? "" : explanation->items[item].below ? "below" : "above";
-}
-
 int bus_explain_items(struct bus_call *call, struct fault *fault)
 {
 	CLEANUP(explanation_done) struct explanation explanation = { 0 };
@@ -144,7 +137,7 @@ int bus_explain_items(struct bus_call *call, struct fault *fault)
 	for (size_t i = 0; i < explanation.item_count; i++) {
 		bus_put_struct(&call->reply);
 		bus_put_text(&call->reply, explanation.items[i].text);
-		bus_put_word(&call->reply, side_word(&explanation, i));
+		bus_put_word(&call->reply, explanation.items[i].side);
 		bus_put_array(&call->reply, "(sssssx)");
 		put_rows(&call->reply, &explanation.items[i].inputs);
 		bus_put_end(&call->reply);

@@ -46,6 +46,11 @@ static void get_error(const struct bus_subject *subject, struct bus_value *value
 	value->as.text = subject->of.job.error;
 }
 
+static void get_note(const struct bus_subject *subject, struct bus_value *value)
+{
+	value->as.text = subject->of.job.note;
+}
+
 static const struct bus_property properties[] = {
 	{ .name = "Source",
 	  .type = 's',
@@ -64,6 +69,11 @@ static const struct bus_property properties[] = {
 	  .type = 's',
 	  .get = get_error,
 	  .doc = "Why it failed; empty unless it did." },
+	{ .name = "Note",
+	  .type = 's',
+	  .get = get_note,
+	  .doc = "What else to know: 'already imported' when the file was imported before and "
+		 "nothing was read; else empty." },
 	{ .name = NULL },
 };
 

@@ -13,7 +13,8 @@
 #include "period.h"
 
 #define CHANGES_MAX	   10000u /* rows of one ChangesSince */
-#define REJECTS_MAX	   1000u  /* rows of one ListRejects */
+#define REJECTS_MAX	   10000u /* rows of one ListRejects: as many as are kept of a source */
+#define REJECTS_DEFAULT	   1000u
 #define FIGURES_ASKED_MAX  10000u /* names in one GetFigures … */
 #define COMPUTED_ASKED_MAX 64u	  /* … of which so many may be computed for it */
 #define IMPORT_NAME_MAX	   255u	  /* NAME_MAX */
@@ -198,21 +199,57 @@ static int get_versions(struct bus_call *call, struct fault *fault)
 	return 0;
 }
 
-static int changes_since(struct bus_call *call, struct fault *fault)
+/* What both forms have before their rows. */
+static int take_changes(struct bus_call *call, struct change_row **ret_rows, size_t *ret_count,
+			struct fault *fault)
 {
-	CLEANUP(free_rows) struct change_row *rows = NULL;
 	uint64_t after = bus_take_u64(&call->arguments), latest;
 	uint32_t max = bus_take_u32(&call->arguments);
-	size_t count;
 	bool complete;
 
 	if (max == 0 || max > CHANGES_MAX)
 		max = CHANGES_MAX;
-	if (ledger_changes_since(call->bus->ledger, after, max, &latest, &complete, &rows, &count,
-				 fault) < 0)
+	if (ledger_changes_since(call->bus->ledger, after, max, &latest, &complete, ret_rows,
+				 ret_count, fault) < 0)
 		return -1;
 	bus_put_u64(&call->reply, latest);
 	bus_put_bool(&call->reply, complete);
+	return 0;
+}
+
+/* With everything that FiguresChanged tells, so that a client which was away misses nothing at all.
+ */
+static int list_changes(struct bus_call *call, struct fault *fault)
+{
+	CLEANUP(free_rows) struct change_row *rows = NULL;
+	size_t count;
+
+	if (take_changes(call, &rows, &count, fault) < 0)
+		return -1;
+	bus_put_array(&call->reply, "(txsssdds)");
+	for (size_t i = 0; i < count; i++) {
+		bus_put_struct(&call->reply);
+		bus_put_u64(&call->reply, rows[i].sequence);
+		bus_put_i64(&call->reply, rows[i].time_ms);
+		bus_put_text(&call->reply, rows[i].source);
+		bus_put_word(&call->reply, cause_word(rows[i].cause));
+		bus_put_text(&call->reply, rows[i].figure);
+		bus_put_double(&call->reply, rows[i].old_value);
+		bus_put_double(&call->reply, rows[i].new_value);
+		bus_put_word(&call->reply, status_word(rows[i].status));
+		bus_put_end(&call->reply);
+	}
+	bus_put_end(&call->reply);
+	return 0;
+}
+
+static int changes_since(struct bus_call *call, struct fault *fault)
+{
+	CLEANUP(free_rows) struct change_row *rows = NULL;
+	size_t count;
+
+	if (take_changes(call, &rows, &count, fault) < 0)
+		return -1;
 	bus_put_array(&call->reply, "(txssdd)");
 	for (size_t i = 0; i < count; i++) {
 		bus_put_struct(&call->reply);
@@ -265,6 +302,16 @@ static int list_metrics(struct bus_call *call, struct fault *fault)
 	return 0;
 }
 
+static bool has_source(struct bus *bus, const char *name)
+{
+	struct source_info info;
+	bool found = false;
+
+	for (size_t i = 0; !found && i < sources_count(bus->sources); i++)
+		found = sources_info_at(bus->sources, i, &info) == 0 && !strcmp(info.name, name);
+	return found;
+}
+
 static int list_rejects(struct bus_call *call, struct fault *fault)
 {
 	CLEANUP(free_rows) struct reject_row *rows = NULL;
@@ -272,10 +319,17 @@ static int list_rejects(struct bus_call *call, struct fault *fault)
 	uint32_t max = bus_take_u32(&call->arguments);
 	size_t count;
 
-	if (max == 0 || max > REJECTS_MAX)
+	if (max == 0)
+		max = REJECTS_DEFAULT;
+	if (max > REJECTS_MAX)
 		max = REJECTS_MAX;
 	if (ledger_rejects(call->bus->ledger, source, max, &rows, &count, fault) < 0)
 		return -1;
+	/* One that was configured once may still have some. */
+	if (*source && !count && !has_source(call->bus, source))
+		return fault_set(fault, FAULT_NO_SUCH_SOURCE,
+				 "no source '%.64s' is configured; `straitctl sources` shows all",
+				 source);
 	bus_put_array(&call->reply, "(sssssx)");
 	for (size_t i = 0; i < count; i++) {
 		bus_put_struct(&call->reply);
@@ -416,11 +470,12 @@ static const struct bus_method methods[] = {
 		 "(cell, byte, or bytes and how many records or events), published_at." },
 	{ .name = "ExplainItems", .in = "sx", .in_names = "name as_of", .out = "(sssa(ssa(sssssx)))",
 	  .out_names = "explanation", .call = bus_explain_items,
-	  .doc = "formula, window, period; then of each item: its text, above or below (the stroke of a ratio; "
-		 "else empty), and its inputs as Explain has them. As known at that instant; 0 = now." },
+	  .doc = "formula, window, period; then of each item: its text, its side (above or below the stroke of a "
+		 "ratio, left or right of a check, else empty), and its inputs as Explain has them. As known at "
+		 "that instant; 0 = now." },
 	{ .name = "GetRelease", .in = "s", .in_names = "sha256", .out = "(ssssttxxsb)", .out_names = "release",
 	  .call = bus_get_release,
-	  .doc = "source, name, dataset, url, size, offset (of a log stretch in its file), published_at, "
+	  .doc = "source, name, dataset, url, size, offset (of a log stretch in the whole log), published_at, "
 		 "imported_at, plugin and its version, whether the original is kept." },
 	{ .name = "OpenOriginal", .in = "s", .in_names = "sha256", .out = "h", .out_names = "original",
 	  .privileged = true, .call = bus_open_original,
@@ -431,13 +486,29 @@ static const struct bus_method methods[] = {
 	  .doc = "Changes after that sequence, whole commits, at most so many rows (0 = 10000, "
 		 "which is also the most): sequence, time, cause, figure, old, new. Not complete: "
 		 "ask again after the last row's." },
+	{ .name = "ListChanges", .in = "tu", .in_names = "sequence max", .out = "tba(txsssdds)",
+	  .out_names = "latest complete changes", .call = list_changes,
+	  .doc = "As ChangesSince, with all that FiguresChanged tells: sequence, time, source, "
+		 "cause, figure, old, new, status. Within a commit sorted by figure." },
 	{ .name = "ListMetrics", .in = "", .out = "a(ssssas)", .out_names = "metrics",
 	  .call = list_metrics,
 	  .doc = "name, unit, kind (level, event, record), title, label keys." },
+	{ .name = "ListChecks", .in = "", .out = "a(sssuuu)", .out_names = "checks",
+	  .call = bus_check_list,
+	  .doc = "name, title, state (agrees, explained, open; missing when there is nothing to "
+		 "compare), and how many periods were compared, are explained, are open. Each is "
+		 "the figure check.NAME, too." },
+	{ .name = "GetCheck", .in = "sx", .in_names = "name as_of",
+	  .out = "(ssssssuuuua(sddss))", .out_names = "check", .call = bus_check_get,
+	  .doc = "As known at that instant (0 = now): name, title, state, left and right formula, "
+		 "length of the periods, how many were compared, explained, open, and not compared "
+		 "because a side is missing; then the newest 1000 periods that differ, newest "
+		 "first: period, left, right, state, note." },
 	{ .name = "ListRejects", .in = "su", .in_names = "source max", .out = "a(sssssx)",
 	  .out_names = "rejects", .call = list_rejects,
 	  .doc = "Rows that were not counted, newest first (source empty = all; max 0 = 1000, "
-		 "which is also the most): source, release, place, reason, masked extract, time." },
+		 "at most 10000): source, release, place, reason, masked extract, time. Where a batch "
+		 "had more than 256, the last of them says how many others there were and up to where." },
 	{ .name = "Import", .in = "ssh", .in_names = "source name file", .out = "o",
 	  .out_names = "job",
 	  .privileged = true, .call = import,

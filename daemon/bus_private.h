@@ -107,6 +107,11 @@ struct bus_access *bus_access_free(struct bus_access *access);
 void bus_access_check(struct bus_access *access, DBusMessage *message,
 		      const struct bus_method *method);
 
+/* ── bus_check.c ───────────────────────────────────────────────────────────────────────────── */
+
+int bus_check_list(struct bus_call *call, struct fault *fault);
+int bus_check_get(struct bus_call *call, struct fault *fault);
+
 /* ── bus_series.c ──────────────────────────────────────────────────────────────────────────── */
 
 #define BUS_SERIES_POINTS_MAX	 100000u  /* in a reply */

@@ -73,6 +73,11 @@ static void get_progress(const struct bus_subject *subject, struct bus_value *va
 	value->as.number = subject->of.source.progress;
 }
 
+static void get_sandbox(const struct bus_subject *subject, struct bus_value *value)
+{
+	value->as.text = subject->of.source.sandbox;
+}
+
 static const struct bus_property properties[] = {
 	{ .name = "Name",
 	  .type = 's',
@@ -92,7 +97,7 @@ static const struct bus_property properties[] = {
 	{ .name = "Reason",
 	  .type = 's',
 	  .get = get_reason,
-	  .doc = "One sentence for the state; may be empty." },
+	  .doc = "One sentence for the state, or for a freshness that is not fresh; may be empty." },
 	{ .name = "Freshness",
 	  .type = 's',
 	  .get = get_freshness,
@@ -102,11 +107,12 @@ static const struct bus_property properties[] = {
 	{ .name = "LastRelease",
 	  .type = 's',
 	  .get = get_last_release,
-	  .doc = "Name of the newest release read." },
+	  .doc = "Name of the newest published release that was read whole." },
 	{ .name = "LastRead",
 	  .type = 'x',
 	  .get = get_last_read,
-	  .doc = "Commit of the last batch: milliseconds since the epoch, UTC; 0 = none." },
+	  .doc = "When a batch of it was last committed, or a document of it last failed: milliseconds "
+		 "since the epoch, UTC; 0 = never." },
 	{ .name = "Accepted", .type = 't', .get = get_accepted, .doc = "Observations counted." },
 	{ .name = "Rejected",
 	  .type = 't',
@@ -124,6 +130,12 @@ static const struct bus_property properties[] = {
 	  .type = 'd',
 	  .get = get_progress,
 	  .doc = "Of what is being read, 0 to 1; 1 when idle." },
+	{ .name = "Sandbox",
+	  .type = 's',
+	  .get = get_sandbox,
+	  .doc = "What this kernel confines its worker with, beside limits: \"landlock 7, seccomp\" (7: "
+		 "version of the kernel's Landlock), \"seccomp\", \"none\"; empty before the first "
+		 "worker was ready." },
 	{ .name = NULL },
 };
 

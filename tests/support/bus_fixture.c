@@ -50,9 +50,27 @@ static void on_log(void *context, int level, enum log_token token, const char *s
 		(void)snprintf(self->log + used, sizeof(self->log) - used, "%s\n", text);
 }
 
+static bool has_original(void *context, const uint8_t sha256[SHA256_BYTES])
+{
+	(void)context;
+	return sha256[0] == FAKE_HASH_BYTE;
+}
+
+static int open_original(void *context, const uint8_t sha256[SHA256_BYTES], int *ret_fd,
+			 struct fault *fault)
+{
+	if (!has_original(context, sha256))
+		return fault_set(fault, FAULT_BAD_ARGUMENT, "it is not kept");
+	*ret_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	return 0;
+}
+
 void bus_fixture_start_with(const char *policy)
 {
-	static const struct bus_requests requests = { .reload = on_reload, .lost = on_lost };
+	static const struct bus_requests requests = { .reload = on_reload,
+						      .lost = on_lost,
+						      .open_original = open_original,
+						      .has_original = has_original };
 	struct fault fault = { 0 };
 
 	memset(&fixture, 0, sizeof(fixture));

@@ -158,9 +158,11 @@ void fake_ledger_commit(struct ledger *ledger, const char *name, double value,
 	ledger->row = (struct figure_change){ figure->name, figure->value, value, status };
 	*change = (struct change_row){ .sequence = ledger->sequence,
 				       .time_ms = (int64_t)ledger->sequence * 1000,
+				       .source = "home-office",
 				       .cause = cause,
 				       .old_value = figure->value,
-				       .new_value = value };
+				       .new_value = value,
+				       .status = status };
 	(void)snprintf(change->figure, sizeof(change->figure), "%s", name);
 	figure->value = value;
 	figure->status = status;
@@ -357,6 +359,47 @@ const struct metric_declaration *ledger_metric_at(const struct ledger *ledger, s
 	return index < ledger_metric_count(ledger) ? &metrics[index] : NULL;
 }
 
+static const struct check_row check_rows[] = {
+	{ .day = 18508, .left = 401, .right = 399, .state = CHECK_OPEN, .note = "" },
+	{ .day = 18501, .left = 5, .right = 7, .state = CHECK_EXPLAINED, .note = "counted later" },
+};
+static const struct check_summary check = {
+	.name = "weekly",
+	.title = "Weeks are the sums of their days",
+	.left = "arrivals.people_weekly",
+	.right = "arrivals.people",
+	.every = STRAIT_WEEK,
+	.result = { .state = CHECK_OPEN, .compared = 30, .explained = 1, .open = 1, .missing = 2 },
+};
+
+int ledger_checks(struct ledger *ledger, struct check_summary **ret_checks, size_t *ret_count,
+		  struct fault *fault)
+{
+	(void)ledger;
+	(void)fault;
+	*ret_checks = calloc(1, sizeof(**ret_checks));
+	ck_assert_ptr_nonnull(*ret_checks);
+	**ret_checks = check;
+	*ret_count = 1;
+	return 0;
+}
+
+int ledger_check(struct ledger *ledger, const char *name, int64_t as_of_ms, size_t max,
+		 struct check_summary *ret_check, struct check_row **ret_rows, size_t *ret_count,
+		 struct fault *fault)
+{
+	(void)ledger;
+	(void)max;
+	if (strcmp(name, "weekly") != 0)
+		return fault_set(fault, FAULT_NO_SUCH_FIGURE, "no check '%s'", name);
+	*ret_check = check;
+	*ret_count = as_of_ms ? 0 : 2;
+	*ret_rows = malloc(sizeof(check_rows));
+	ck_assert_ptr_nonnull(*ret_rows);
+	memcpy(*ret_rows, check_rows, sizeof(check_rows));
+	return 0;
+}
+
 int ledger_rejects(struct ledger *ledger, const char *source, size_t max,
 		   struct reject_row **ret_rows, size_t *ret_count, struct fault *fault)
 {
@@ -369,5 +412,78 @@ int ledger_rejects(struct ledger *ledger, const char *source, size_t max,
 		if (!*source || !strcmp(rejects[i].source, source))
 			(*ret_rows)[(*ret_count)++] = rejects[i];
 	}
+	return 0;
+}
+
+/* ── explaining ────────────────────────────────────────────────────────────────────────────── */
+
+void ledger_definition(const struct ledger *ledger, const char *name, const char **ret_formula,
+		       const char **ret_window)
+{
+	bool there = find(ledger, name) != NULL;
+
+	*ret_formula = there ? "arrivals.people" : "";
+	*ret_window = there ? "latest" : "";
+}
+
+int ledger_release(struct ledger *ledger, const uint8_t sha256[SHA256_BYTES],
+		   struct explanation_release *ret_release, struct fault *fault)
+{
+	(void)ledger;
+	if (sha256[0] != FAKE_HASH_BYTE)
+		return fault_set(fault, FAULT_BAD_ARGUMENT, "no release has this hash");
+	*ret_release = (struct explanation_release){ .source = copy("home-office"),
+						     .plugin = copy("home_office"),
+						     .plugin_version = copy("1.0"),
+						     .name = copy("series.ods"),
+						     .dataset = copy("daily"),
+						     .url = copy("https://example.org/"),
+						     .sheets = copy("Data"),
+						     .size = 1000,
+						     .offset = 5,
+						     .published_at_ms = FAKE_OFFICIAL_MS,
+						     .imported_at_ms = FAKE_OFFICIAL_MS + 1 };
+	memset(ret_release->sha256, FAKE_HASH_BYTE, SHA256_BYTES);
+	return 0;
+}
+
+static void explain_item(struct explanation_item *item, const char *text, const char *side,
+			 size_t row_count)
+{
+	static const uint8_t hash[SHA256_BYTES] = { FAKE_HASH_BYTE };
+
+	*item = (struct explanation_item){ .text = copy(text), .side = side };
+	item->inputs.releases = calloc(1, sizeof(*item->inputs.releases));
+	item->inputs.rows = calloc(row_count, sizeof(*item->inputs.rows));
+	ck_assert(item->inputs.releases && item->inputs.rows);
+	ck_assert_int_eq(ledger_release(NULL, hash, &item->inputs.releases[0], NULL), 0);
+	item->inputs.release_count = 1;
+	item->inputs.row_count = row_count;
+	for (size_t i = 0; i < row_count; i++) {
+		struct explanation_row *row = &item->inputs.rows[i];
+
+		(void)snprintf(row->period, sizeof(row->period), "2020-09-02");
+		(void)snprintf(row->locator, sizeof(row->locator), "Data!B7");
+	}
+}
+
+int ledger_explain(struct ledger *ledger, const char *name, int64_t as_of_ms,
+		   struct explanation *ret_explanation, struct fault *fault)
+{
+	struct explanation explanation = { 0 };
+	bool ratio = strcmp(name, "referrals.block_rate") == 0;
+
+	if (ledger_value(ledger, name, as_of_ms, &explanation.value, fault) < 0)
+		return -1;
+	explanation.formula = copy(ratio ? "a / b" : "arrivals.people");
+	explanation.window = copy("latest");
+	explanation.items = calloc(2, sizeof(*explanation.items));
+	ck_assert_ptr_nonnull(explanation.items);
+	explanation.item_count = ratio ? 2 : 1;
+	explain_item(&explanation.items[0], ratio ? "a" : "arrivals.people", ratio ? "above" : "",
+		     strcmp(name, "arrivals.people.latest") == 0 ? ledger->points : 1);
+	if (ratio)
+		explain_item(&explanation.items[1], "b", "below", 1);
+	*ret_explanation = explanation;
 	return 0;
 }

@@ -16,6 +16,9 @@
 #define FAKE_RESTATED_MS  INT64_C(1627300800000) /* 2021-07-26T12:00:00Z: 416 */
 #define FAKE_OFFICIAL_MS  INT64_C(1735689600000) /* 2025-01-01: 399 */
 
+/* The one release that it explains with has this byte thirty-two times as its hash. */
+#define FAKE_HASH_BYTE 0xab
+
 struct ledger *fake_ledger_new(void);
 struct ledger *fake_ledger_free(struct ledger *ledger);
 
@@ -28,7 +31,8 @@ void fake_ledger_commit(struct ledger *ledger, const char *name, double value,
 void fake_ledger_republish(struct ledger *ledger, const char *name, int64_t published_at_ms);
 void fake_ledger_set_stale_figure(struct ledger *ledger, const char *name, bool stale);
 void fake_ledger_remove(struct ledger *ledger, const char *name);
-/* Points that ledger_series() has for arrivals.people; 3 at first. */
+/* Points that ledger_series() has for arrivals.people, and inputs that ledger_explain() has for
+   arrivals.people.latest; 3 at first. */
 void fake_ledger_set_points(struct ledger *ledger, size_t points);
 /* Sequences below this have expired. */
 void fake_ledger_expire(struct ledger *ledger, uint64_t oldest);

@@ -69,6 +69,7 @@ struct source_info *fake_source(struct sources *sources, const char *name)
 							  .last_read_ms = 5000,
 							  .accepted = 7,
 							  .last_fault = "",
+							  .sandbox = "landlock 7, seccomp",
 							  .progress = 1 };
 		sources->count++;
 		point_names(sources);
@@ -110,7 +111,8 @@ struct job_info *fake_job(struct sources *sources, uint32_t id)
 						      .source = "home-office",
 						      .name = "file.ods",
 						      .state = JOB_QUEUED,
-						      .error = "" };
+						      .error = "",
+						      .note = "" };
 		sources->job_count++;
 	}
 	return &sources->jobs[i];

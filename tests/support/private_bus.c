@@ -25,6 +25,7 @@
 static void write_config(const struct private_bus *bus, const char *path, const char *policy)
 {
 	FILE *file = fopen(path, "we");
+	const char *limit = getenv(PRIVATE_BUS_OUTGOING);
 
 	ck_assert_msg(file, "cannot write %s: %s", path, strerror(errno));
 	fprintf(file,
@@ -47,10 +48,13 @@ static void write_config(const struct private_bus *bus, const char *path, const 
 			"<include>%s</include>\n",
 			policy);
 	else
-		fprintf(file, "<policy context=\"default\">\n"
-			      "<allow user=\"*\"/>\n<allow own=\"*\"/>\n"
-			      "<allow send_destination=\"*\" eavesdrop=\"true\"/>\n"
-			      "<allow eavesdrop=\"true\"/>\n</policy>\n");
+		fprintf(file,
+			"%s%s%s<policy context=\"default\">\n"
+			"<allow user=\"*\"/>\n<allow own=\"*\"/>\n"
+			"<allow send_destination=\"*\" eavesdrop=\"true\"/>\n"
+			"<allow eavesdrop=\"true\"/>\n</policy>\n",
+			limit ? "<limit name=\"max_outgoing_bytes\">" : "", limit ? limit : "",
+			limit ? "</limit>\n" : "");
 	fprintf(file, "</busconfig>\n");
 	ck_assert_int_eq(fclose(file), 0);
 }
@@ -91,18 +95,14 @@ static void read_address(struct private_bus *bus, int fd)
 	bus->address[strcspn(bus->address, "\n")] = '\0';
 }
 
-void private_bus_start(struct private_bus *bus, const char *policy)
+/* The configuration is written. */
+static void launch(struct private_bus *bus)
 {
 	char config[96], log[96];
 	int channel[2];
 
-	memset(bus, 0, sizeof(*bus));
-	(void)snprintf(bus->directory, sizeof(bus->directory), "/tmp/straitd-bus-XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(bus->directory));
-	ck_assert_int_eq(chmod(bus->directory, 0711), 0); /* tests connect as other users too */
 	(void)snprintf(config, sizeof(config), "%s/bus.conf", bus->directory);
 	(void)snprintf(log, sizeof(log), "%s/bus.log", bus->directory);
-	write_config(bus, config, policy);
 	ck_assert_int_eq(pipe2(channel, O_CLOEXEC), 0);
 	bus->pid = fork();
 	ck_assert_int_ge(bus->pid, 0);
@@ -113,12 +113,34 @@ void private_bus_start(struct private_bus *bus, const char *policy)
 	(void)close(channel[0]);
 }
 
+void private_bus_start(struct private_bus *bus, const char *policy)
+{
+	char config[96];
+
+	memset(bus, 0, sizeof(*bus));
+	(void)snprintf(bus->directory, sizeof(bus->directory), "/tmp/straitd-bus-XXXXXX");
+	ck_assert_ptr_nonnull(mkdtemp(bus->directory));
+	ck_assert_int_eq(chmod(bus->directory, 0711), 0); /* tests connect as other users too */
+	(void)snprintf(config, sizeof(config), "%s/bus.conf", bus->directory);
+	write_config(bus, config, policy);
+	launch(bus);
+}
+
 static void remove_file(const struct private_bus *bus, const char *name)
 {
 	char path[96];
 
 	(void)snprintf(path, sizeof(path), "%s/%s", bus->directory, name);
 	(void)unlink(path); /* the socket is gone already when the daemon ended by itself */
+}
+
+void private_bus_restart(struct private_bus *bus)
+{
+	(void)kill(bus->pid, SIGKILL);
+	while (waitpid(bus->pid, NULL, 0) < 0 && errno == EINTR)
+		;
+	remove_file(bus, "socket");
+	launch(bus);
 }
 
 void private_bus_stop(struct private_bus *bus)

@@ -8,6 +8,9 @@
 
 #include <sys/types.h>
 
+/* In the environment: bytes that may wait for one connection; more signals are dropped. */
+#define PRIVATE_BUS_OUTGOING "STRAIT_BUS_OUTGOING"
+
 struct private_bus {
 	pid_t pid;	    /* 0 = not running */
 	char directory[64]; /* removed by private_bus_stop */
@@ -18,5 +21,7 @@ struct private_bus {
    (conf/dbus/…conf); then the bus is of type system and denies by default what the policy does not
    allow. Fails the running Check test when dbus-daemon is missing or does not start within 10 s. */
 void private_bus_start(struct private_bus *bus, const char *policy);
+/* Kills it and starts another one at the same place, of another GUID. */
+void private_bus_restart(struct private_bus *bus);
 /* Ends it and waits for it. Accepts one that was never started (all zero) or is stopped. */
 void private_bus_stop(struct private_bus *bus);

@@ -21,6 +21,8 @@
 #define OUR_ERROR   "!org.straitd.Straitd1.Error."
 #define THEIR_ERROR "!org.freedesktop.DBus.Error."
 
+#define HASH "abababababababababababababababababababababababababababababababab"
+
 /* clang-format off */
 struct row {
 	const char *path, *interface, *member, *signature;
@@ -60,16 +62,40 @@ static const struct row good_calls[] = {
 	{ BUS_ROOT, MANAGER, "GetVersions", "sa{ss}s", { "arrivals.people", "", "2020-09-02" },
 	  "[(1599080400000 409 'provisional' 'press') (1627300800000 416 'final' 'restated') "
 	  "(1735689600000 399 'final' 'series.ods') (1735689600001 nan 'withdrawn' 'gone')]" },
+	{ BUS_ROOT, MANAGER, "Explain", "s", { "arrivals.people.2020-09-02" },
+	  "[('2020-09-02' 'series.ods' 'https://example.org/' '" HASH "' 'Data!B7' 1735689600000)]" },
+	{ BUS_ROOT, MANAGER, "ExplainItems", "sx", { "referrals.block_rate", "0" },
+	  "('a / b' 'latest' '' [('a' 'above' [('2020-09-02' 'series.ods' 'https://example.org/' '" HASH
+	  "' 'Data!B7' 1735689600000)]) ('b' 'below' [('2020-09-02' 'series.ods' "
+	  "'https://example.org/' '" HASH "' 'Data!B7' 1735689600000)])])" },
+	{ BUS_ROOT, MANAGER, "GetRelease", "s", { HASH },
+	  "('home-office' 'series.ods' 'daily' 'https://example.org/' 1000 5 1735689600000 "
+	  "1735689600001 'home_office 1.0' true)" },
+	{ BUS_ROOT, MANAGER, "OpenOriginal", "s", { HASH }, "fd" },
 	{ BUS_ROOT, MANAGER, "ChangesSince", "tu", { "0", "0" },
 	  "2 true [(1 1000 'new' 'arrivals.people.latest' nan 409) (2 2000 'new' "
 	  "'referrals.block_rate' nan nan)]" },
 	{ BUS_ROOT, MANAGER, "ChangesSince", "tu", { "0", "1" },
 	  "2 false [(1 1000 'new' 'arrivals.people.latest' nan 409)]" },
 	{ BUS_ROOT, MANAGER, "ChangesSince", "tu", { "2", "10" }, "2 true []" },
+	{ BUS_ROOT, MANAGER, "ListChanges", "tu", { "0", "0" },
+	  "2 true [(1 1000 'home-office' 'new' 'arrivals.people.latest' nan 409 'provisional') (2 2000 "
+	  "'home-office' 'new' 'referrals.block_rate' nan nan 'missing')]" },
+	{ BUS_ROOT, MANAGER, "ListChanges", "tu", { "1", "1" },
+	  "2 true [(2 2000 'home-office' 'new' 'referrals.block_rate' nan nan 'missing')]" },
 	{ BUS_ROOT, MANAGER, "ListMetrics", "", { 0 },
 	  "[('arrivals.people' 'people' 'level' 'People who arrived' []) "
 	  "('referrals.accounts' 'accounts' 'record' 'Accounts referred to platforms' ['platform' "
 	  "'outcome'])]" },
+	{ BUS_ROOT, MANAGER, "ListChecks", "", { 0 },
+	  "[('weekly' 'Weeks are the sums of their days' 'open' 30 1 1)]" },
+	{ BUS_ROOT, MANAGER, "GetCheck", "sx", { "weekly", "0" },
+	  "('weekly' 'Weeks are the sums of their days' 'open' 'arrivals.people_weekly' "
+	  "'arrivals.people' 'week' 30 1 1 2 [('2020-W36' 401 399 'open' '') "
+	  "('2020-W35' 5 7 'explained' 'counted later')])" },
+	{ BUS_ROOT, MANAGER, "GetCheck", "sx", { "weekly", "1000" },
+	  "('weekly' 'Weeks are the sums of their days' 'open' 'arrivals.people_weekly' "
+	  "'arrivals.people' 'week' 30 1 1 2 [])" },
 	{ BUS_ROOT, MANAGER, "ListRejects", "su", { "", "0" },
 	  "[('home-office' 'series.ods' 'Data!B7' ''AAA' is no number' 'bad \xef\xbf\xbd byte' "
 	  "2000) "
@@ -89,17 +115,18 @@ static const struct row good_calls[] = {
 	  "{'Name': <'arrivals.people.latest'>, 'Title': <'A figure'>, 'Value': <409>, 'Unit': "
 	  "<'people'>, "
 	  "'Status': <'provisional'>, 'Period': <'2020-09-02'>, 'PublishedAt': <1599080400000>, "
-	  "'Source': <'home-office'>, 'Stale': <false>, 'Sequence': <1>}" },
+	  "'Source': <'home-office'>, 'Stale': <false>, 'Sequence': <1>, "
+	  "'Formula': <'arrivals.people'>, 'Window': <'latest'>}" },
 	{ SOURCE_PATH, PROPERTIES, "GetAll", "s", { "" },
 	  "{'Name': <'home-office'>, 'Plugin': <'home_office'>, 'PluginVersion': <'1.0'>, 'State': "
 	  "<'idle'>, "
 	  "'Reason': <''>, 'Freshness': <'fresh'>, 'LastRelease': <'series.ods'>, 'LastRead': "
 	  "<5000>, "
 	  "'Accepted': <7>, 'Rejected': <0>, 'Restarts': <0>, 'LastFault': <''>, 'Progress': "
-	  "<1>}" },
+	  "<1>, 'Sandbox': <'landlock 7, seccomp'>}" },
 	{ BUS_ROOT "/job/1", PROPERTIES, "GetAll", "s", { BUS_IFACE_JOB },
 	  "{'Source': <'home-office'>, 'Name': <'file.ods'>, 'State': <'queued'>, 'Progress': <0>, "
-	  "'Accepted': <0>, 'Rejected': <0>, 'Error': <''>}" },
+	  "'Accepted': <0>, 'Rejected': <0>, 'Error': <''>, 'Note': <''>}" },
 
 	{ BUS_ROOT, "org.freedesktop.DBus.ObjectManager", "GetManagedObjects", "", { 0 },
 	  "{'" FIGURE_PATH "': {'" BUS_IFACE_FIGURE "': {'Name': <'arrivals.people.latest'>*" },
@@ -123,6 +150,7 @@ static const struct row bad_calls[] = {
 	{ BUS_ROOT, MANAGER, "GetFigures", "as", { "arrivals.people.latest,no.such" },
 	  OUR_ERROR "NoSuchFigure" },
 	{ BUS_ROOT, MANAGER, "GetFigureAsOf", "sx", { "no.such", "0" }, OUR_ERROR "NoSuchFigure" },
+	{ BUS_ROOT, MANAGER, "ListRejects", "su", { "no-such", "0" }, OUR_ERROR "NoSuchSource" },
 	{ BUS_ROOT, MANAGER, "GetSeries", "sa{ss}ssx", { "no.such", "", "", "", "0" },
 	  OUR_ERROR "NoSuchMetric" },
 	{ BUS_ROOT, MANAGER, "GetSeries", "sa{ss}ssx", { "arrivals.people", "", "2020-13", "",
