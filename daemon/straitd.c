@@ -25,7 +25,10 @@
 #include "originals.h"
 #include "sources.h"
 
-#define EXPIRE_SECONDS (6 * 60 * 60) /* how often old changes and rejects are forgotten */
+#define ERROR_TEXT_MAX 4608 /* a path and a sentence */
+#define EXPIRE_SECONDS                                                                             \
+	(6 * 60 * 60) /* how often old changes and rejects are forgotten, at least                 \
+		       */
 
 enum { SIGNAL_HUP, SIGNAL_TERM, SIGNAL_INT, SIGNAL_USR1, SIGNAL_COUNT };
 
@@ -147,6 +150,34 @@ static const struct sources_events sources_events = {
 	.document_done = on_document_done,
 };
 
+/* ── what is forgotten ──────────────────────────────────────────────────────────────────────── */
+
+static void expire(struct straitd *straitd)
+{
+	struct fault fault;
+
+	if (ledger_expire(straitd->ledger, clock_now_ms() - straitd->config->change_retention_ms,
+			  &fault) < 0)
+		log_store(LOG_WARNING, "cannot forget old changes: %s; trying again later",
+			  fault.text);
+	originals_expire(straitd->originals);
+}
+
+/* Old changes and rejects are looked for so often that what is kept is at most a quarter older than
+ * asked for. */
+static void arm_expiry(struct straitd *straitd)
+{
+	int64_t seconds = straitd->config->change_retention_ms / 4000;
+	struct timeval interval = { .tv_sec = seconds < 1		 ? 1
+					      : seconds > EXPIRE_SECONDS ? EXPIRE_SECONDS
+									 : seconds };
+
+	if (event_add(straitd->expire, &interval) < 0)
+		log_store(
+			LOG_WARNING,
+			"cannot arm the timer that forgets old changes (out of memory); they are forgotten at the next reload or start");
+}
+
 /* ── configuration ─────────────────────────────────────────────────────────────────────────── */
 
 static int load_config(const struct options *options, struct config **ret_config,
@@ -155,42 +186,70 @@ static int load_config(const struct options *options, struct config **ret_config
 	return config_load(options->config_dir, VENDORDIR, options->spool_dir, ret_config, errors);
 }
 
+/* "FILE:LINE: text", or "FILE: text" for what concerns the file as a whole. */
+static const char *error_text(const struct config_error *error, char *buffer, size_t size)
+{
+	if (error->line)
+		(void)snprintf(buffer, size, "%s:%u: %s", error->file, error->line, error->text);
+	else
+		(void)snprintf(buffer, size, "%s: %s", error->file, error->text);
+	return buffer;
+}
+
 static void print_errors(const struct config_errors *errors)
 {
-	for (size_t i = 0; i < errors->count; i++) {
-		const struct config_error *error = &errors->items[i];
+	char text[ERROR_TEXT_MAX];
 
-		if (error->line)
-			(void)fprintf(stderr, "%s:%u: %s\n", error->file, error->line, error->text);
-		else
-			(void)fprintf(stderr, "%s: %s\n", error->file, error->text);
-	}
+	for (size_t i = 0; i < errors->count; i++)
+		(void)fprintf(stderr, "%s\n", error_text(&errors->items[i], text, sizeof(text)));
 }
 
 static void log_errors(const struct config_errors *errors)
 {
+	char text[ERROR_TEXT_MAX];
+
 	for (size_t i = 0; i < errors->count; i++)
-		log_config(LOG_ERR, "%s:%u: %s", errors->items[i].file, errors->items[i].line,
-			   errors->items[i].text);
+		log_config(LOG_ERR, "%s", error_text(&errors->items[i], text, sizeof(text)));
+}
+
+static struct check_text check_text_of(const struct config_check *check)
+{
+	return (struct check_text){ .left = check->left,
+				    .right = check->right,
+				    .every = check->every,
+				    .tolerance = check->tolerance,
+				    .explained = check->explained };
 }
 
 static int apply_figures(struct straitd *straitd, const struct config *config, struct fault *fault)
 {
-	struct figure_section *sections = calloc(config->figure_count + 1, sizeof(*sections));
+	size_t count = config->figure_count + config->check_count;
+	struct figure_section *sections = calloc(count + 1, sizeof(*sections));
+	struct check_text *checks = calloc(config->check_count + 1, sizeof(*checks));
 	struct commit_report report;
 	int result;
 
-	if (!sections)
+	if (!sections || !checks) {
+		free(sections);
+		free(checks);
 		return fault_set(fault, FAULT_MEMORY, "out of memory");
+	}
 	for (size_t i = 0; i < config->figure_count; i++)
 		sections[i] = (struct figure_section){ .name = config->figures[i].name,
 						       .formula = config->figures[i].formula,
 						       .window = config->figures[i].window,
 						       .unit = config->figures[i].unit,
 						       .title = config->figures[i].title };
-	result =
-		ledger_set_figures(straitd->ledger, sections, config->figure_count, &report, fault);
+	for (size_t i = 0; i < config->check_count; i++) {
+		checks[i] = check_text_of(&config->checks[i]);
+		sections[config->figure_count + i] =
+			(struct figure_section){ .name = config->checks[i].name,
+						 .title = config->checks[i].title,
+						 .check = &checks[i] };
+	}
+	result = ledger_set_figures(straitd->ledger, sections, count, &report, fault);
 	free(sections);
+	free(checks);
 	if (result == 0)
 		on_committed(straitd, &report);
 	return result;
@@ -203,10 +262,12 @@ static int apply_config(struct straitd *straitd, struct config *config, struct f
 	if (apply_figures(straitd, config, fault) < 0 ||
 	    sources_apply(straitd->sources, config, fault) < 0)
 		return -1;
+	ledger_limit_changes(straitd->ledger, (size_t)config->change_limit);
 	originals_limit(straitd->originals, config->keep_originals_bytes,
 			config->keep_originals_age_ms);
 	config_free(straitd->config);
 	straitd->config = config;
+	arm_expiry(straitd);
 	if (!config->source_count)
 		log_config(
 			LOG_NOTICE,
@@ -228,18 +289,21 @@ static int reload(void *context, struct fault *fault)
 	notify_reloading();
 	if (load_config(straitd->options, &config, &errors) < 0) {
 		log_errors(&errors);
+		char text[ERROR_TEXT_MAX] = "";
+
+		if (errors.count)
+			(void)error_text(&errors.items[0], text, sizeof(text));
 		(void)fault_set(
 			fault, FAULT_BAD_ARGUMENT,
-			"%zu errors, nothing was changed; the first: %s:%u: %s (`straitd --check-config` shows all)",
-			errors.count, errors.count ? errors.items[0].file : "?",
-			errors.count ? errors.items[0].line : 0,
-			errors.count ? errors.items[0].text : "?");
+			"%zu errors, nothing was changed; the first: %.300s (`straitd --check-config` shows all)",
+			errors.count, text);
 	} else if (apply_config(straitd, config, fault) < 0) {
 		config_free(config);
 		log_config(LOG_ERR, "reload failed: %s", fault->text);
 	} else {
 		log_config(LOG_NOTICE, "reloaded: %zu sources, %zu files read",
 			   config->source_count, config->file_count);
+		expire(straitd);
 		result = 0;
 	}
 	config_errors_done(&errors);
@@ -322,17 +386,6 @@ static void on_watchdog(evutil_socket_t fd, short what, void *context)
 	notify_watchdog();
 }
 
-static void expire(struct straitd *straitd)
-{
-	struct fault fault;
-
-	if (ledger_expire(straitd->ledger, clock_now_ms() - straitd->config->change_retention_ms,
-			  &fault) < 0)
-		log_store(LOG_WARNING, "cannot forget old changes: %s; trying again in 6 hours",
-			  fault.text);
-	originals_expire(straitd->originals);
-}
-
 static void on_expire(evutil_socket_t fd, short what, void *context)
 {
 	(void)fd;
@@ -355,8 +408,7 @@ static int add_events(struct straitd *straitd, struct fault *fault)
 				     [SIGNAL_INT] = { SIGINT, on_term },
 				     [SIGNAL_USR1] = { SIGUSR1, on_usr1 } };
 	int64_t interval_ms = notify_watchdog_interval_ms();
-	struct timeval watchdog = { interval_ms / 1000, interval_ms % 1000 * 1000 },
-		       expiry = { EXPIRE_SECONDS, 0 };
+	struct timeval watchdog = { interval_ms / 1000, interval_ms % 1000 * 1000 };
 
 	(void)signal(SIGPIPE, SIG_IGN); /* cannot fail for this signal */
 	for (size_t i = 0; i < SIGNAL_COUNT; i++) {
@@ -369,7 +421,7 @@ static int add_events(struct straitd *straitd, struct fault *fault)
 	}
 	straitd->watchdog = event_new(straitd->base, -1, EV_PERSIST, on_watchdog, straitd);
 	straitd->expire = event_new(straitd->base, -1, EV_PERSIST, on_expire, straitd);
-	if (!straitd->watchdog || !straitd->expire || event_add(straitd->expire, &expiry) < 0 ||
+	if (!straitd->watchdog || !straitd->expire ||
 	    (interval_ms && event_add(straitd->watchdog, &watchdog) < 0))
 		return fault_set(fault, FAULT_MEMORY, "out of memory");
 	return 0;
@@ -449,6 +501,7 @@ int straitd_main(const struct options *options)
 	struct config *config = NULL;
 	struct fault fault = { .kind = FAULT_NONE };
 
+	(void)umask(0027); /* nothing of the store or the spools is for everybody; cannot fail */
 	event_set_log_callback(on_libevent_log);
 	if (load_config(options, &config, &errors) < 0) {
 		log_errors(&errors);
