@@ -373,6 +373,10 @@ static inline int log_read_document(struct log_reader *reader, struct strait_doc
 	reader->name = strait_document_name(document);
 	reader->fault = STRAIT_FAULT_INPUT;
 	reader->want_header = true;
+	/* The document has columns of its own; the log's are learnt again at its next line. */
+	free(reader->first_line);
+	reader->first_line = NULL;
+	reader->first_line_size = 0;
 	if (!log_fresh_csv(reader))
 		return log_no_memory(reader);
 	while (!result && (got = log_read_piece(reader, document)) > 0) {

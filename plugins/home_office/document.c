@@ -18,11 +18,11 @@
 #include "csv_table.h"
 #include "home_office.h"
 #include "ods.h"
+#include "page.h"
 
 #define CHUNK_BYTES	((size_t)64 << 10)
 #define SEEN_TEXT_BYTES 160u
 #define SHEET_NAME_MAX	64u
-#define BEGINNING_BYTES 64u
 #define STOP_READING	1 /* from a row handler: no header where it should be */
 
 static const struct shape *const shapes[] = { &shape_daily, &shape_weekly, &shape_detections,
@@ -41,8 +41,8 @@ struct scan {
 	char sheet[SHEET_NAME_MAX];
 	unsigned int sheet_index; /* as the host numbers it; valid once there is a shape */
 	bool shapes_seen[SHAPE_COUNT];
+	bool any_row;
 	struct glimpse here, best; /* in the current sheet; in the document */
-	char beginning[BEGINNING_BYTES + 1];
 };
 
 /* ── what shapes use ─────────────────────────────────────────────────────────────────────────── */
@@ -87,6 +87,24 @@ const char *reading_day_text(int32_t day, char buffer[DAY_TEXT_MAX])
 	return buffer;
 }
 
+bool reading_published(struct reading *reading, int64_t published_at_ms)
+{
+	char text[DAY_TEXT_MAX];
+
+	if (published_at_ms < strait_day(FIRST_YEAR, 1, 1) * STRAIT_DAY_MS ||
+	    published_at_ms > strait_now_ms(reading->source) + STRAIT_DAY_MS) {
+		strait_log(reading->source, LOG_WARNING,
+			   "'%s' says that it was saved on %s, which cannot be; using its name or "
+			   "file time instead",
+			   strait_document_name(reading->document),
+			   reading_day_text(strait_day_of_ms(published_at_ms), text));
+		return false;
+	}
+	strait_document_published(reading->document, published_at_ms);
+	reading->last_day = strait_day_of_ms(published_at_ms) + 1;
+	return true;
+}
+
 /* ── finding tables ──────────────────────────────────────────────────────────────────────────── */
 
 static bool shape_matches(const struct shape *shape, const struct table_row *row,
@@ -114,7 +132,9 @@ static void warn_of_absent_columns(struct scan *scan)
 				   reading->shape->columns[i].names[0]);
 }
 
-static bool is_header(struct scan *scan, const struct table_row *row)
+/* Whether this row is the header of a shape, which is then the sheet's. The row is not placed yet:
+ * only sheets that are read get a number. */
+static bool is_header(struct scan *scan, struct table_row *row)
 {
 	struct reading *reading = &scan->reading;
 
@@ -126,6 +146,8 @@ static bool is_header(struct scan *scan, const struct table_row *row)
 		strait_document_dataset(reading->document, shapes[i]->dataset);
 		if (row->in_sheet)
 			scan->sheet_index = strait_document_sheet(reading->document, scan->sheet);
+		row->sheet = scan->sheet_index;
+		reading->header_at = table_at(row, reading->columns[0]);
 		warn_of_absent_columns(scan);
 		return true;
 	}
@@ -154,6 +176,7 @@ static int scan_row(void *context, const struct table_row *unplaced)
 	struct reading *reading = &scan->reading;
 	struct table_row row = *unplaced;
 
+	scan->any_row = true;
 	if (!reading->shape) {
 		if (row.row >= TABLE_HEADER_ROWS)
 			return row.in_sheet ? 0 : STOP_READING;
@@ -253,28 +276,6 @@ static int read_csv(struct scan *scan, char *chunk, size_t size)
 	return result == STOP_READING ? 0 : result;
 }
 
-/* The time of saving is the time of publication, if it can be: a clock far off must not make a
-   release the newest for years. */
-static void take_saved_time(struct reading *reading, struct ods *ods)
-{
-	int64_t saved_ms;
-	char text[DAY_TEXT_MAX];
-
-	if (!ods_saved_ms(ods, &saved_ms))
-		return;
-	if (saved_ms < strait_day(FIRST_YEAR, 1, 1) * STRAIT_DAY_MS ||
-	    saved_ms > strait_now_ms(reading->source) + STRAIT_DAY_MS) {
-		strait_log(reading->source, LOG_WARNING,
-			   "'%s' says that it was saved on %s, which cannot be; using its name or "
-			   "file time instead",
-			   strait_document_name(reading->document),
-			   reading_day_text(strait_day_of_ms(saved_ms), text));
-		return;
-	}
-	strait_document_published(reading->document, saved_ms);
-	reading->last_day = strait_day_of_ms(saved_ms) + 1;
-}
-
 static int read_sheets(struct scan *scan, const void *data, size_t size)
 {
 	const struct ods_handler handler = { .sheet = scan_sheet,
@@ -283,10 +284,12 @@ static int read_sheets(struct scan *scan, const void *data, size_t size)
 	struct reading *reading = &scan->reading;
 	char error[ODS_ERROR_MAX] = "";
 	struct ods *ods = ods_open(data, size, error);
+	int64_t saved_ms;
 	int result = -EBADMSG;
 
 	if (ods) {
-		take_saved_time(reading, ods);
+		if (ods_saved_ms(ods, &saved_ms))
+			(void)reading_published(reading, saved_ms);
 		result = ods_read(ods, &handler, error);
 		ods_close(ods);
 	}
@@ -298,27 +301,54 @@ static int read_sheets(struct scan *scan, const void *data, size_t size)
 		"'%s' cannot be read: %s", strait_document_name(reading->document), error);
 }
 
-/* The package is read whole: its directory is at its end. */
-static int read_package(struct scan *scan, const char *chunk, size_t size)
+/* The whole document into memory: the directory of a package is at its end, and what a page is
+   worth is known when it is over. 0 with *ret_data to be freed, or what to return. */
+static int read_whole(struct reading *reading, const char *chunk, size_t size, size_t limit,
+		      char **ret_data, size_t *ret_size)
 {
-	struct reading *reading = &scan->reading;
 	uint64_t full_size = strait_document_size(reading->document);
 	char *data;
 	long rest;
-	int result;
 
-	if (full_size > ODS_FILE_MAX_BYTES || full_size < size)
+	if (full_size > limit || full_size < size)
 		return strait_fail(reading->source, STRAIT_FAULT_INPUT,
-				   "'%s' is larger than %u MiB, or was changed meanwhile",
-				   strait_document_name(reading->document),
-				   ODS_FILE_MAX_BYTES >> 20);
+				   "'%s' is larger than %zu MiB, or was changed meanwhile",
+				   strait_document_name(reading->document), limit >> 20);
 	data = malloc((size_t)full_size);
 	if (!data)
 		return strait_fail(reading->source, STRAIT_FAULT_TRANSIENT, "out of memory");
 	memcpy(data, chunk, size);
 	rest = read_full(reading->document, data + size, (size_t)full_size - size);
-	result = rest < 0 ? fail_unreadable(reading, rest)
-			  : read_sheets(scan, data, size + (size_t)rest);
+	if (rest < 0) {
+		free(data);
+		return fail_unreadable(reading, rest);
+	}
+	*ret_data = data;
+	*ret_size = size + (size_t)rest;
+	return 0;
+}
+
+static int read_package(struct scan *scan, const char *chunk, size_t size)
+{
+	char *data = NULL;
+	size_t full_size = 0;
+	int result = read_whole(&scan->reading, chunk, size, ODS_FILE_MAX_BYTES, &data, &full_size);
+
+	if (!result)
+		result = read_sheets(scan, data, full_size);
+	free(data);
+	return result;
+}
+
+static int read_page(struct scan *scan, const char *chunk, size_t size)
+{
+	char *data = NULL;
+	size_t full_size = 0;
+	int result =
+		read_whole(&scan->reading, chunk, size, HTML_FILE_MAX_BYTES, &data, &full_size);
+
+	if (!result)
+		result = page_read(&scan->reading, data, full_size);
 	free(data);
 	return result;
 }
@@ -346,13 +376,6 @@ static void describe_shapes(char *buffer, size_t size)
 	}
 }
 
-static bool looks_like_html(const char *text)
-{
-	if (strncmp(text, "\xef\xbb\xbf", 3) == 0)
-		text += 3;
-	return text[strspn(text, " \t\r\n")] == '<';
-}
-
 static int fail_without_table(const struct scan *scan)
 {
 	const struct reading *reading = &scan->reading;
@@ -360,13 +383,11 @@ static int fail_without_table(const struct scan *scan)
 	char where[SHEET_NAME_MAX + 16] = "";
 	const char *seen = scan->best.likeness ? scan->best.text : "nothing";
 
-	if (looks_like_html(scan->beginning))
-		seen = "a web page (HTML or XML), not a spreadsheet or CSV";
 	describe_shapes(wanted, sizeof(wanted));
 	if (*scan->best.sheet)
 		(void)snprintf(where, sizeof(where), " in sheet '%s'", scan->best.sheet);
 	return strait_fail(
-		reading->source, STRAIT_FAULT_INPUT,
+		reading->source, scan->any_row ? STRAIT_FAULT_DRIFTED : STRAIT_FAULT_INPUT,
 		"'%s' has no table that is known. Seen%s: %s. Looked in the first %u rows for a header with %s",
 		strait_document_name(reading->document), where, seen, TABLE_HEADER_ROWS, wanted);
 }
@@ -386,7 +407,7 @@ static int finish(struct scan *scan)
 	if (!any)
 		return fail_without_table(scan);
 	if (reading->values == 0)
-		return strait_fail(reading->source, STRAIT_FAULT_INPUT,
+		return strait_fail(reading->source, STRAIT_FAULT_DRIFTED,
 				   "'%s' has the header of a known table, and not one figure below "
 				   "it that can be read",
 				   strait_document_name(reading->document));
@@ -400,8 +421,8 @@ static int read_any(struct scan *scan, char *chunk)
 
 	if (size < 0)
 		return fail_unreadable(&scan->reading, size);
-	memcpy(scan->beginning, chunk,
-	       (size_t)size < BEGINNING_BYTES ? (size_t)size : BEGINNING_BYTES);
+	if (html_likely(chunk, (size_t)size))
+		return read_page(scan, chunk, (size_t)size);
 	if (size >= 4 && memcmp(chunk, "PK\3\4", 4) == 0)
 		result = read_package(scan, chunk, (size_t)size);
 	else

@@ -62,6 +62,18 @@ static const struct strait_metric metrics[] = {
 			      .kind = STRAIT_LEVEL,
 			      .granularity = STRAIT_QUARTER,
 			      .labels = { "outcome" } },
+	[METRIC_PEOPLE_MOD] = { .name = "arrivals.people_mod",
+				.unit = "people",
+				.title = "People detected in small boats, by day: Ministry of "
+					 "Defence count, 2022",
+				.kind = STRAIT_LEVEL,
+				.granularity = STRAIT_DAY },
+	[METRIC_BOATS_MOD] = { .name = "arrivals.boats_mod",
+			       .unit = "boats",
+			       .title = "Small boats detected, by day: Ministry of Defence count, "
+					"2022",
+			       .kind = STRAIT_LEVEL,
+			       .granularity = STRAIT_DAY },
 	{ .name = NULL },
 };
 
@@ -105,7 +117,30 @@ static const struct strait_figure figures[] = {
 	{ .name = NULL },
 };
 
-STRAIT_PLUGIN(.name = "home_office", .version = "1.0",
-	      .summary = "Home Office figures: small-boat time series and quarterly "
-			 "irregular-migration data sets",
-	      .metrics = metrics, .figures = figures, .document = document_read);
+/* The tolerance of the quarters is explained in the README, "What must agree". */
+static const struct strait_check checks[] = {
+	{ .name = "weekly_people",
+	  .left = "arrivals.people_weekly",
+	  .right = "arrivals.people",
+	  .every = "week",
+	  .tolerance = "0",
+	  .title = "People by week are the sum of the people by day" },
+	{ .name = "weekly_boats",
+	  .left = "arrivals.boats_weekly",
+	  .right = "arrivals.boats",
+	  .every = "week",
+	  .tolerance = "0",
+	  .title = "Boats by week are the sum of the boats by day" },
+	{ .name = "quarterly_people",
+	  .left = "detections{method=small_boats}",
+	  .right = "arrivals.people",
+	  .every = "quarter",
+	  .tolerance = "0.5 %",
+	  .title = "People detected in small boats by quarter are those of the days" },
+	{ .name = NULL },
+};
+
+STRAIT_PLUGIN(.name = "home_office", .version = "1.1",
+	      .summary = "Home Office figures: small-boat time series, daily pages and "
+			 "quarterly irregular-migration data sets",
+	      .metrics = metrics, .figures = figures, .checks = checks, .document = document_read);

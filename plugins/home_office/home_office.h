@@ -20,8 +20,10 @@ enum metric {
 	METRIC_PREVENTED_EVENTS,
 	METRIC_DETECTIONS,
 	METRIC_OUTCOMES,
+	METRIC_PEOPLE_MOD,
+	METRIC_BOATS_MOD,
 };
-#define METRIC_COUNT (METRIC_OUTCOMES + 1)
+#define METRIC_COUNT (METRIC_BOATS_MOD + 1)
 
 #define COUNT_LIMIT INT64_C(1000000) /* no day, week or row of a data set has so many */
 #define FIRST_YEAR                                                                                 \
@@ -67,6 +69,7 @@ struct reading {
 	/* of the current sheet */
 	const struct shape *shape;	/* NULL until its header was found */
 	int columns[SHAPE_COLUMNS_MAX]; /* where the shape's columns are; -1 = absent */
+	uint64_t header_at;		/* place of the first of them in the header row */
 
 	struct timeseries *timeseries; /* made when first needed */
 	struct quarterly *quarterly;
@@ -89,6 +92,9 @@ void reading_reject(struct reading *reading, const struct table_row *row, unsign
 /* Hands over one value. 0, also when the host counts it as a reject; else a negative number to
  * return. */
 int reading_emit(struct reading *reading, const struct strait_observation *observation);
+/* The document says that it was published then: tells the host, and sets last_day. false, with a
+   warning, when that cannot be: a clock far off must not make a release the newest for years. */
+bool reading_published(struct reading *reading, int64_t published_at_ms);
 /* "2020-09-02" into buffer. Returns buffer. */
 #define DAY_TEXT_MAX 16
 const char *reading_day_text(int32_t day, char buffer[DAY_TEXT_MAX]);

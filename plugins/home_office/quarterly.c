@@ -35,9 +35,9 @@ struct totals {
 	char labels[LABELS_MAX][LABEL_BYTES];
 	unsigned int label_count;
 	bool quarter_seen[QUARTERS_MAX];
-	uint64_t quarter_at[QUARTERS_MAX]; /* place of its first row: stands for labels that it does
-					      not have */
-	bool doubtful;			   /* something was rejected */
+	uint64_t headers[QUARTERS_MAX]; /* where the header above its first row is: says what was
+					   looked for, for labels without a row */
+	bool doubtful;			/* something was rejected */
 	struct sum sums[QUARTERS_MAX][LABELS_MAX];
 };
 
@@ -217,7 +217,7 @@ static void add(struct reading *reading, struct totals *totals, const struct tab
 	sum = &totals->sums[quarter][index];
 	if (!totals->quarter_seen[quarter]) {
 		totals->quarter_seen[quarter] = true;
-		totals->quarter_at[quarter] = table_at(row, reading->columns[COLUMN_VALUE]);
+		totals->headers[quarter] = reading->header_at;
 	}
 	if (!sum->seen) {
 		sum->seen = true;
@@ -271,7 +271,7 @@ static int emit_totals(struct reading *reading, const struct totals *totals, uin
 					.day = day,
 					.status = status_of(sum),
 					.value = (double)sum->count,
-					.at = sum->seen ? sum->at : totals->quarter_at[quarter],
+					.at = sum->seen ? sum->at : totals->headers[quarter],
 				});
 
 			if (result)

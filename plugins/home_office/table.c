@@ -189,6 +189,8 @@ unsigned int table_filled(const struct table_row *row)
 
 uint64_t table_at(const struct table_row *row, int column)
 {
+	if (!row->in_sheet && row->offsets && column >= 0 && (unsigned int)column < row->count)
+		return strait_at_offset(row->offsets[column]);
 	if (!row->in_sheet)
 		return strait_at_offset(row->offset);
 	return strait_at_cell(row->sheet, row->row, column > 0 ? (unsigned int)column : 0);

@@ -39,6 +39,7 @@ struct table_row {
 	bool in_sheet; /* a spreadsheet: places are cells of `sheet`; else they are byte offsets */
 	unsigned int sheet; /* as the host numbers it */
 	uint64_t offset;
+	const uint64_t *offsets; /* a web page: of each cell; else NULL: they have the row's */
 	const char *raw; /* the line as it stands, or NULL: then a cell's text is the extract */
 	size_t raw_size;
 };

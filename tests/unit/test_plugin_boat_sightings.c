@@ -409,6 +409,31 @@ START_TEST(goes_on_after_rotation_into_a_file_without_header)
 }
 END_TEST
 
+/* A document between two stretches of the log, with other columns; or one that cannot be read at
+ * all. */
+static const char *const documents[] = {
+	"id,time,position,persons,boats\nd-1,2020-09-02,,100,1\n",
+	"time,id,position,persons,boats\n2020-09-02,d-1,,100,1\n",
+	"foo,bar\n1,2\n",
+};
+
+START_TEST(a_document_does_not_change_how_the_log_is_read)
+{
+	const char *header = "id,time,position,boats,persons,observer,amends,note";
+	const char *first = HEADER "s-1,2020-09-02,,1,17,,,\n",
+		   *second = "s-2,2020-09-02,,1,5,,,\n";
+	bool good = _i < 2;
+
+	ck_assert_int_eq(fake_host_stretch(host, first, strlen(first), 0, header), 0);
+	ck_assert_int_eq(
+		fake_host_document(host, "d.csv", documents[_i], strlen(documents[_i])) == 0, good);
+	ck_assert_int_eq(fake_host_stretch(host, second, strlen(second), strlen(first), header), 0);
+	ck_assert_uint_eq(host->reject_count, 0);
+	ck_assert_double_eq(total("sightings.people", NULL), 17 + 5 + (good ? 100 : 0));
+	ck_assert_double_eq(total("sightings.boats", NULL), 2 + good);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("boat_sightings");
@@ -433,6 +458,8 @@ int main(void)
 	tcase_add_test(rows, reads_a_foreign_log_by_column_mapping);
 	tcase_add_test(rows, hands_over_no_text_of_observer_note_and_position);
 	tcase_add_test(rows, goes_on_after_rotation_into_a_file_without_header);
+	tcase_add_loop_test(rows, a_document_does_not_change_how_the_log_is_read, 0,
+			    COUNT(documents));
 	suite_add_tcase(suite, texts);
 	suite_add_tcase(suite, rows);
 	runner = srunner_create(suite);

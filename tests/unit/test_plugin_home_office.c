@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * test_plugin_home_office.c - the Home Office plugin on made-up documents: spreadsheets with every
- * quirk of the real ones, their CSV forms, the quarterly sets, and files that must be refused with
- * a reason.
+ * quirk of the real ones, their CSV forms and files that must be
+ * refused with a reason. Quarterly sets and web pages have programs of their own.
  */
 #include <math.h>
 #include <stdio.h>
@@ -11,93 +11,12 @@
 
 #include <check.h>
 
-#include "fake_host.h"
 #include "fault.h"
 #include "formula.h"
 #include "home_office/ods.h"
+#include "home_office_case.h"
 #include "home_office_documents.h"
 #include "strait/date.h"
-
-extern const struct strait_plugin strait_plugin;
-
-#define NOW_MS INT64_C(1793534400000) /* 2026-11-01T12:00:00Z */
-#define SAVED  "2020-09-02T20:00:00Z"
-
-/* ── helpers ─────────────────────────────────────────────────────────────────────────────────── */
-
-static struct fake_host *host;
-
-static void set_up(void)
-{
-	host = fake_host_new(&strait_plugin, NULL);
-	host->now_ms = NOW_MS;
-	ck_assert_int_eq(fake_host_open(host), 0);
-}
-
-static void tear_down(void)
-{
-	host = fake_host_free(host);
-}
-
-static int read_made(struct spreadsheet made)
-{
-	int result = fake_host_document(host, "small-boats.ods", made.data, made.size);
-
-	free(made.data);
-	return result;
-}
-
-static int read_ods(const char *sheets)
-{
-	return read_made(spreadsheet_make(sheets, SAVED));
-}
-
-static int read_csv(const char *text)
-{
-	return fake_host_document(host, "small-boats.csv", text, strlen(text));
-}
-
-static const struct fake_observation *find(const char *metric, const char *label, int year,
-					   int month, int day)
-{
-	const char *labels[] = { label ? label : "", NULL };
-
-	return fake_host_find(host, metric, strait_day(year, month, day), labels);
-}
-
-static void expect(const char *metric, int year, int month, int day, double value)
-{
-	const struct fake_observation *observation = find(metric, NULL, year, month, day);
-
-	ck_assert_msg(observation, "no %s on %d-%02d-%02d", metric, year, month, day);
-	ck_assert_double_eq(observation->value, value);
-}
-
-static void expect_label(const char *metric, const char *label, int year, int month, double value)
-{
-	const struct fake_observation *observation = find(metric, label, year, month, 1);
-
-	ck_assert_msg(observation, "no %s{%s} in %d-%02d", metric, label, year, month);
-	ck_assert_msg(observation->value == value, "%s{%s} is %g, not %g", metric, label,
-		      observation->value, value);
-}
-
-static const struct fake_coverage *coverage(const char *metric)
-{
-	for (size_t i = 0; i < host->coverage_count; i++)
-		if (strcmp(host->coverage[i].metric_name, metric) == 0)
-			return &host->coverage[i];
-	return NULL;
-}
-
-static void expect_failure(int result, const char *part)
-{
-	ck_assert_int_lt(result, 0);
-	ck_assert_ptr_nonnull(host->failure);
-	ck_assert_int_eq(host->fault, STRAIT_FAULT_INPUT);
-	ck_assert_msg(strstr(host->failure, part), "'%s' is not in: %s", part, host->failure);
-	ck_assert_uint_eq(host->observation_count, 0);
-}
 
 /* ── the time series ─────────────────────────────────────────────────────────────────────────── */
 
@@ -272,26 +191,28 @@ END_TEST
 
 static const struct {
 	const char *sheets;
+	enum strait_fault fault;
 	const char *why;
 } refused_sheets[] = {
-	{ COVER, "no table that is known" },
-	{ COVER, "'Date' and 'Migrants arrived' (daily arrivals)" },
+	{ COVER, STRAIT_FAULT_DRIFTED, "no table that is known" },
+	{ COVER, STRAIT_FAULT_DRIFTED, "'Date' and 'Migrants arrived' (daily arrivals)" },
 	{ COVER SHEET("SB_01", ROW(TEXT("Day of arrival") TEXT("People") TEXT("Boats"))),
-	  "in sheet 'SB_01': Day of arrival" },
-	{ DAILY(""), "not one figure below it" },
-	{ DAILY(ROW(TEXT("End"))), "not one figure below it" },
-	{ "", "Seen: nothing" },
-	{ SHEET("SB_01", ROW(TEXT("x")) "<table:table-row"), "well-formed" },
-	{ "<table:table>", "well-formed" },
-	{ "&unknown;", "well-formed" },
+	  STRAIT_FAULT_DRIFTED, "in sheet 'SB_01': Day of arrival" },
+	{ DAILY(""), STRAIT_FAULT_DRIFTED, "not one figure below it" },
+	{ DAILY(ROW(TEXT("End"))), STRAIT_FAULT_DRIFTED, "not one figure below it" },
+	{ "", STRAIT_FAULT_INPUT, "Seen: nothing" },
+	{ SHEET("SB_01", ROW(TEXT("x")) "<table:table-row"), STRAIT_FAULT_INPUT, "well-formed" },
+	{ "<table:table>", STRAIT_FAULT_INPUT, "well-formed" },
+	{ "&unknown;", STRAIT_FAULT_INPUT, "well-formed" },
 	{ SHEET("a", "<table:table-row table:number-rows-repeated=\"100001\">" TEXT(
 			     "x") "</table:table-row>"),
-	  "more than 100000 rows" },
+	  STRAIT_FAULT_INPUT, "more than 100000 rows" },
 };
 
 START_TEST(refuses_a_spreadsheet_without_figures_saying_what_it_saw)
 {
-	expect_failure(read_ods(refused_sheets[_i].sheets), refused_sheets[_i].why);
+	expect_failure(read_ods(refused_sheets[_i].sheets), refused_sheets[_i].fault,
+		       refused_sheets[_i].why);
 }
 END_TEST
 
@@ -301,7 +222,7 @@ START_TEST(looks_for_the_header_in_the_first_rows_only)
 		read_ods(SHEET("SB_01",
 			       "<table:table-row table:number-rows-repeated=\"20\"/>" DAILY_HEADER
 				       GOOD_DAY)),
-		"no table that is known");
+		STRAIT_FAULT_DRIFTED, "no table that is known");
 }
 END_TEST
 
@@ -316,7 +237,7 @@ START_TEST(refuses_a_doctype)
 		"<?xml version=\"1.0\"?><!DOCTYPE lolz [<!ENTITY lol \"lol\"><!ENTITY lol2 "
 		"\"&lol;&lol;&lol;&lol;&lol;&lol;&lol;&lol;\">]><office>&lol2;</office>";
 
-	expect_failure(read_content(laughs, strlen(laughs)), "DOCTYPE");
+	expect_failure(read_content(laughs, strlen(laughs)), STRAIT_FAULT_INPUT, "DOCTYPE");
 }
 END_TEST
 
@@ -349,7 +270,7 @@ START_TEST(refuses_a_bomb)
 	size_t size;
 	char *content = many(bombs[_i].begin, bombs[_i].text, bombs[_i].count, &size);
 
-	expect_failure(read_content(content, size), bombs[_i].why);
+	expect_failure(read_content(content, size), STRAIT_FAULT_INPUT, bombs[_i].why);
 	free(content);
 }
 END_TEST
@@ -357,11 +278,11 @@ END_TEST
 START_TEST(refuses_other_packages)
 {
 	expect_failure(read_made(spreadsheet_package("xl/workbook.xml", "<a/>", 4, NULL, NULL)),
-		       "Excel");
+		       STRAIT_FAULT_INPUT, "Excel");
 	expect_failure(read_made(spreadsheet_package("word.txt", "a", 1, NULL, NULL)),
-		       "no content.xml");
+		       STRAIT_FAULT_INPUT, "no content.xml");
 	expect_failure(fake_host_document(host, "x.ods", "PK\3\4 and then nothing", 21),
-		       "not a zip file");
+		       STRAIT_FAULT_INPUT, "not a zip file");
 }
 END_TEST
 
@@ -389,21 +310,23 @@ START_TEST(refuses_every_truncation_and_survives_every_flipped_byte)
 END_TEST
 
 static const struct {
-	const char *text, *why;
+	const char *text;
+	enum strait_fault fault;
+	const char *why;
 } refused_text[] = {
-	{ "", "Seen: nothing" },
-	{ "<!DOCTYPE html><html><body>Small boats</body></html>", "a web page" },
-	{ "\xef\xbb\xbf\n <html>", "a web page" },
-	{ "Datum,Menschen,Boote\n2020-09-02,409,27\n", "Datum | Menschen | Boote" },
+	{ "", STRAIT_FAULT_INPUT, "Seen: nothing" },
+	{ "Datum,Menschen,Boote\n2020-09-02,409,27\n", STRAIT_FAULT_DRIFTED,
+	  "Datum | Menschen | Boote" },
 	{ "1\n2\n3\n4\n5\n6\n7\n8\n9\n10\n11\n12\n13\n14\n15\n16\n17\n18\n19\n20\nDate,Migrants "
 	  "arrived\n2020-09-02,409\n",
-	  "no table that is known" },
-	{ "Date,Migrants arrived\nsoon,409\n", "not one figure" },
+	  STRAIT_FAULT_DRIFTED, "no table that is known" },
+	{ "Date,Migrants arrived\nsoon,409\n", STRAIT_FAULT_DRIFTED, "not one figure" },
 };
 
 START_TEST(refuses_other_text_saying_what_it_saw)
 {
-	expect_failure(read_csv(refused_text[_i].text), refused_text[_i].why);
+	expect_failure(read_csv(refused_text[_i].text), refused_text[_i].fault,
+		       refused_text[_i].why);
 }
 END_TEST
 
@@ -472,189 +395,6 @@ START_TEST(rejects_a_day_after_tomorrow)
 }
 END_TEST
 
-/* ── the quarterly sets ──────────────────────────────────────────────────────────────────────── */
-
-#define D01                                                                                        \
-	"Date,Year,Quarter,Method of entry,Nationality,Region,Sex,Age Group,Number of "            \
-	"detections\n"
-#define D03                                                                                        \
-	"Date,Year,Quarter,Nationality,Region,Asylum Case Outcome,Asylum Case Outcome "            \
-	"Group,Applicant type,Sex,Age "                                                            \
-	"Group,Decisions\n"
-
-START_TEST(sums_detections_by_quarter_and_method)
-{
-	ck_assert_int_eq(
-		read_csv(D01
-			 "2018-03-31,2018,1,Small boat arrivals,Iran,Middle East,Male,18 to 24,4\n"
-			 "2018-03-31,2018,1,Small boat arrivals,Iraq,Middle East,Male,18 to "
-			 "24,\"1,003\"\n"
-			 "2018-03-31,2018,1,Inadequately documented air arrivals,Iran,Middle "
-			 "East,Male,18 to 24,5\n"
-			 "2018-06-30,2018,2,Recorded detections at UK ports,Iran,Middle "
-			 "East,Male,18 to 24,6\n"
-			 "2018-06-30,2018,2,Recorded detections in the UK,Iran,Middle East,Male,18 "
-			 "to 24,7\n"
-			 "2018-06-30,2018,2,By Kite (new),Iran,Middle East,Male,18 to 24,8\n"),
-		0);
-	ck_assert_uint_eq(host->reject_count, 0);
-	ck_assert_uint_eq(host->observation_count, 10);
-	expect_label("detections", "small_boats", 2018, 1, 1007);
-	expect_label("detections", "air", 2018, 1, 5);
-	expect_label("detections", "ports", 2018, 4, 6);
-	expect_label("detections", "uk", 2018, 4, 7);
-	expect_label("detections", "by_kite_new", 2018, 4, 8);
-	expect_label("detections", "by_kite_new", 2018, 1, 0); /* no row: it did not occur */
-	ck_assert_int_eq(find("detections", "air", 2018, 1, 1)->status, STRAIT_FINAL);
-	ck_assert_int_eq(coverage("detections")->first, strait_day(2018, 1, 1));
-	ck_assert_int_eq(coverage("detections")->last, strait_day(2018, 6, 30));
-	ck_assert_str_eq(host->dataset, "detections");
-}
-END_TEST
-
-START_TEST(sorts_asylum_outcomes_by_group_and_takes_third_countries_out_of_refusals)
-{
-	ck_assert_int_eq(
-		read_csv(
-			D03
-			"2018-01-01,2018,1,Iran,M,Refugee Permission,Grant of Protection,Main "
-			"applicant,Male,18,10\n"
-			"2018-01-01,2018,1,Iran,M,UASC Leave,Grant of Other Leave,Main "
-			"applicant,Male,18,1\n"
-			"2018-01-01,2018,1,Iran,M,3rd Country Refusal,Refused,Main "
-			"applicant,Male,18,35\n"
-			"2018-01-01,2018,1,Iran,M,Inadmissible - Third Country,Refused,Main "
-			"applicant,Male,18,5\n"
-			"2018-01-01,2018,1,Iran,M,Other Refusals,Refused,Main applicant,Male,18,3\n"
-			"2018-01-01,2018,1,Iran,M,Certified Refusal,Refused,Dependant,Male,18,2\n"
-			"2018-01-01,2018,1,Iran,M,Other Withdrawal,Withdrawn,Main "
-			"applicant,Male,18,4\n"
-			"2018-01-01,2018,1,Iran,M,Paused,Administrative Outcome,Main "
-			"applicant,Male,18,6\n"
-			"2018-04-01,2018,2,Iran,M,Awaiting initial decision,Awaiting initial "
-			"decision,M,Male,18,7\n"),
-		0);
-	ck_assert_uint_eq(host->reject_count, 0);
-	ck_assert_uint_eq(host->observation_count, 14); /* seven outcomes in each of two quarters */
-	expect_label("asylum.outcomes", "protection", 2018, 1, 10);
-	expect_label("asylum.outcomes", "other_leave", 2018, 1, 1);
-	expect_label("asylum.outcomes", "ineligible", 2018, 1, 40);
-	expect_label("asylum.outcomes", "refused", 2018, 1, 5);
-	expect_label("asylum.outcomes", "withdrawn", 2018, 1, 4);
-	expect_label("asylum.outcomes", "administrative", 2018, 1, 6);
-	expect_label("asylum.outcomes", "awaiting", 2018, 1, 0);
-	expect_label("asylum.outcomes", "awaiting", 2018, 4, 7);
-	expect_label("asylum.outcomes", "protection", 2018, 4, 0);
-}
-END_TEST
-
-/* One row of a quarter, in the forms that releases have used; all say 9 grants in 2023 Q3. */
-static const char *const same_quarter[] = {
-	D03 "2023-07-01,2023,3,Iran,M,Refugee Permission,Grant of Protection,Main "
-	    "applicant,Male,18,9\n",
-	/* last day of the quarter, and no Year and Quarter */
-	"Date,Asylum Case Outcome,Asylum Case Outcome Group,Decisions\n30/09/2023,R,Grant of "
-	"Protection,9\n",
-	/* a column in the middle, the value column renamed, a title, a footer */
-	"Irr_D03: Outcomes of asylum applications,,,\n"
-	"Year,Quarter,Nationality,Asylum Case Outcome,Asylum Case Outcome Group,UASC,Sex,Outcomes\n"
-	"2023,2023 Q3,Iran,Refugee Permission,Grant of Protection,UASC,Male,9\n"
-	"End of table,,,\n",
-	"QUARTER,Outcome Group,Outcomes\n2023Q3,grant of protection,9\n",
-	"Year,Quarter,Outcome Group,Outcomes\n2023,Q3,Grant of Protection,9\n",
-	"Date,Outcome Group,Outcomes\n2023 Q3,Grant of Protection,9\n",
-};
-
-START_TEST(tells_the_quarter_from_whatever_columns_there_are)
-{
-	ck_assert_int_eq(read_csv(same_quarter[_i]), 0);
-	ck_assert_uint_eq(host->reject_count, 0);
-	ck_assert_uint_eq(host->observation_count, 7);
-	expect_label("asylum.outcomes", "protection", 2023, 7, 9);
-}
-END_TEST
-
-START_TEST(reads_a_quarterly_set_from_a_spreadsheet_too)
-{
-	ck_assert_int_eq(
-		read_made(spreadsheet_make(
-			SHEET("Data_Irr_D01",
-			      ROW(TEXT("Irr_D01")) ROW(TEXT("Year") TEXT("Quarter") TEXT(
-				      "Method of entry") TEXT("Number of detections"))
-				      ROW(NUMBER("2020") TEXT("2020 Q2") TEXT("Small boat arrivals")
-						  NUMBER("12")) ROW(TEXT("End of table"))),
-			"2020-08-27T09:00:00")),
-		0);
-	expect_label("detections", "small_boats", 2020, 4, 12);
-	ck_assert_uint_eq(host->observations[0].at, strait_at_cell(0, 2, 3));
-	ck_assert_uint_eq(host->reject_count, 0);
-}
-END_TEST
-
-static const struct {
-	const char *row;
-	const char *why;
-} rejected_outcomes[] = {
-	{ "2018-01-01,2018,1,Iran,M,Lost,Lost,Main applicant,Male,18,1\n",
-	  "'Grant of Protection', 'Grant of Other Leave'" },
-	{ "2018-01-01,2018,1,Iran,M,R,Refused,Main applicant,Male,18,few\n", "whole number" },
-	{ "2018-01-01,2018,1,Iran,M,R,Refused,Main applicant,Male,18,-1\n", "whole number" },
-	{ "2018-01-01,2018,5,Iran,M,R,Refused,Main applicant,Male,18,1\n",
-	  "2018" }, /* falls back to its date */
-	{ ",2018,,Iran,M,R,Refused,Main applicant,Male,18,1\n", "no quarter" },
-	{ "2029-01-01,2029,1,Iran,M,R,Refused,Main applicant,Male,18,1\n", "2029 Q1 is after" },
-	{ "2010-01-01,2010,1,Iran,M,R,Refused,Main applicant,Male,18,1\n", "2010 Q1 is before" },
-};
-
-START_TEST(rejects_a_row_that_it_cannot_place_or_count)
-{
-	char text[1024];
-	bool taken = strcmp(rejected_outcomes[_i].why, "2018") == 0;
-
-	snprintf(text, sizeof(text),
-		 D03 "2018-01-01,2018,1,Iran,M,R,Refused,Main applicant,Male,18,5\n%s",
-		 rejected_outcomes[_i].row);
-	ck_assert_int_eq(read_csv(text), 0);
-	ck_assert_uint_eq(host->reject_count, taken ? 0 : 1);
-	if (taken)
-		return;
-	ck_assert_msg(strstr(host->rejects[0].why, rejected_outcomes[_i].why), "%s",
-		      host->rejects[0].why);
-	expect_label("asylum.outcomes", "refused", 2018, 1, 5);
-	ck_assert_uint_eq(host->coverage_count, 0);
-}
-END_TEST
-
-START_TEST(marks_a_sum_that_misses_a_part)
-{
-	ck_assert_int_eq(
-		read_csv(D01 "2018-03-31,2018,1,Small boat arrivals,Iran,M,Male,18,4\n"
-			     "2018-03-31,2018,1,Small boat arrivals,Iraq,M,Male,18,[c]\n"
-			     "2018-03-31,2018,1,Recorded detections in the UK,Iraq,M,Male,18,..\n"),
-		0);
-	ck_assert_int_eq(find("detections", "small_boats", 2018, 1, 1)->status, STRAIT_ESTIMATED);
-	expect_label("detections", "small_boats", 2018, 1, 4);
-	ck_assert_int_eq(find("detections", "uk", 2018, 1, 1)->status, STRAIT_MISSING);
-}
-END_TEST
-
-START_TEST(refuses_too_many_kinds_one_by_one)
-{
-	char *text = NULL;
-	size_t size;
-	FILE *stream = open_memstream(&text, &size);
-
-	fputs(D01, stream);
-	for (int i = 0; i < 40; i++)
-		fprintf(stream, "2018-03-31,2018,1,Kind %d,Iran,M,Male,18,1\n", i);
-	fclose(stream);
-	ck_assert_int_eq(read_csv(text), 0);
-	ck_assert_uint_eq(host->observation_count, 32);
-	ck_assert_uint_eq(host->reject_count, 8);
-	free(text);
-}
-END_TEST
-
 /* ── the plugin as a whole ───────────────────────────────────────────────────────────────────── */
 
 START_TEST(default_figures_are_formulas_that_the_daemon_knows)
@@ -706,9 +446,6 @@ START_TEST(forgets_one_document_before_the_next)
 }
 END_TEST
 
-#define LOOP(test, table)                                                                          \
-	tcase_add_loop_test(tcase, test, 0, (int)(sizeof(table) / sizeof((table)[0])))
-
 static TCase *time_series_case(void)
 {
 	TCase *tcase = tcase_create("time series");
@@ -749,22 +486,6 @@ static TCase *refusal_case(void)
 	return tcase;
 }
 
-static TCase *quarterly_case(void)
-{
-	TCase *tcase = tcase_create("quarterly");
-
-	tcase_add_checked_fixture(tcase, set_up, tear_down);
-	tcase_add_test(tcase, sums_detections_by_quarter_and_method);
-	tcase_add_test(tcase,
-		       sorts_asylum_outcomes_by_group_and_takes_third_countries_out_of_refusals);
-	LOOP(tells_the_quarter_from_whatever_columns_there_are, same_quarter);
-	tcase_add_test(tcase, reads_a_quarterly_set_from_a_spreadsheet_too);
-	LOOP(rejects_a_row_that_it_cannot_place_or_count, rejected_outcomes);
-	tcase_add_test(tcase, marks_a_sum_that_misses_a_part);
-	tcase_add_test(tcase, refuses_too_many_kinds_one_by_one);
-	return tcase;
-}
-
 static TCase *plugin_case(void)
 {
 	TCase *tcase = tcase_create("plugin");
@@ -784,7 +505,6 @@ int main(void)
 
 	suite_add_tcase(suite, time_series_case());
 	suite_add_tcase(suite, refusal_case());
-	suite_add_tcase(suite, quarterly_case());
 	suite_add_tcase(suite, plugin_case());
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_ENV);
