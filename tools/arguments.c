@@ -18,11 +18,17 @@ enum option_key {
 	OPTION_BUS = 'b',
 	OPTION_JSON = 'j',
 	OPTION_SINCE = 's',
+	OPTION_OUTPUT = 'o',
 	OPTION_FROM = 0x100,
 	OPTION_TO,
 	OPTION_AS_OF,
 	OPTION_CSV,
 	OPTION_MAX,
+	OPTION_DAY,
+	OPTION_SHOW,
+	OPTION_ALL,
+	OPTION_RESYNC,
+	OPTION_METRICS,
 };
 
 static const struct argp_option global_options[] = {
@@ -39,8 +45,18 @@ static const struct argp_option as_of_options[] = {
 };
 
 static const struct argp_option watch_options[] = {
-	{ "since", OPTION_SINCE, "SEQUENCE", 0,
-	  "First print the changes after this sequence number", 0 },
+	{ "since", OPTION_SINCE, "SEQUENCE[:FIGURE]", 0,
+	  "First print the changes after this sequence number, or after that figure's in this commit",
+	  0 },
+	{ "resync", OPTION_RESYNC, NULL, 0,
+	  "When changes are asked for that are not kept any more: print all figures instead, with the "
+	  "cause 'snapshot', and go on",
+	  0 },
+	{ 0 },
+};
+
+static const struct argp_option list_options[] = {
+	{ "metrics", OPTION_METRICS, NULL, 0, "Show what the figures are made of instead", 0 },
 	{ 0 },
 };
 
@@ -54,13 +70,35 @@ static const struct argp_option series_options[] = {
 	{ 0 },
 };
 
+static const struct argp_option explain_options[] = {
+	{ "show", OPTION_SHOW, NULL, 0, "Print the very cells and lines, from the kept originals",
+	  0 },
+	{ "all", OPTION_ALL, NULL, 0, "Every input, where there are many from one release", 0 },
+	{ "as-of", OPTION_AS_OF, "TIME", 0,
+	  "As it was known then: a date (the end of that day), an RFC 3339 time, or @SECONDS", 0 },
+	{ 0 },
+};
+
 static const struct argp_option rejects_options[] = {
-	{ "max", OPTION_MAX, "COUNT", 0, "At most so many, the newest first (default 100)", 0 },
+	{ "max", OPTION_MAX, "COUNT", 0,
+	  "At most so many, the newest first (default 100, at most 10000)", 0 },
+	{ 0 },
+};
+
+static const struct argp_option report_options[] = {
+	{ "output", OPTION_OUTPUT, "FILE", 0,
+	  "Where the page goes; - is the standard output, which it also is without this unless that "
+	  "is a terminal",
+	  0 },
+	{ "as-of", OPTION_AS_OF, "TIME", 0,
+	  "As it was known then: a date (the end of that day), an RFC 3339 time, or @SECONDS", 0 },
+	{ "day", OPTION_DAY, "DAY", 0,
+	  "Show the revisions of this day, not of the day of the record", 0 },
 	{ 0 },
 };
 
 const struct command commands[] = {
-	{ "list", "", "Show all figures", NULL, NULL, 0, 0, command_list },
+	{ "list", "", "Show all figures, or all metrics", NULL, list_options, 0, 0, command_list },
 	{ "get", "FIGURE...", "Show figures, now or as known on a date",
 	  "Besides the published figures (straitctl list), METRIC.WINDOW and "
 	  "METRIC{label=value}.WINDOW are answered, "
@@ -70,13 +108,24 @@ const struct command commands[] = {
 	  as_of_options, 1, -1, command_get },
 	{ "watch", "[FIGURE...]", "Print changes as they happen, each exactly once",
 	  "With --since nothing is missed between two runs: give the sequence number that you saw "
-	  "last. It goes on "
-	  "through a restart of the daemon.",
+	  "last. The lines of one commit come at once, in the order of their names; if you were cut "
+	  "off between them, give SEQUENCE:FIGURE of the last whole line. It goes on through a "
+	  "restart of the daemon and of the bus, and through its own suspension. Changes that are "
+	  "too old to be kept end it with exit code 1, but see --resync.",
 	  watch_options, 0, -1, command_watch },
 	{ "series", "METRIC [LABEL=VALUE...]", "Show a metric's values by period",
 	  "A label that is left out sums over it.", series_options, 1, -1, command_series },
 	{ "versions", "METRIC PERIOD [LABEL=VALUE...]",
 	  "Show what each release said about one period", NULL, NULL, 2, -1, command_versions },
+	{ "explain", "FIGURE",
+	  "Show where a figure comes from: releases, and cells or bytes in them",
+	  "The same names as get takes. --show needs root, the group straitd, or the daemon's own user: "
+	  "originals may name people.",
+	  explain_options, 1, 1, command_explain },
+	{ "report", "", "Write a page for a browser: what is known, now or on a date",
+	  "One HTML file that needs no network and no script: figures, changes, arrivals by day and "
+	  "year, the revisions of one day, answers of platforms, sightings, sources, releases.",
+	  report_options, 0, 0, command_report },
 	{ "sources", "", "Show the sources and how they are", NULL, NULL, 0, 0, command_sources },
 	{ "import", "SOURCE FILE...", "Have files read by a source, and wait for the result",
 	  "A file that was imported before changes nothing and is told as such. Broken files do "
@@ -85,6 +134,11 @@ const struct command commands[] = {
 	  NULL, 2, -1, command_import },
 	{ "rejects", "[SOURCE]", "Show rows that were not counted, and why", NULL, rejects_options,
 	  0, 1, command_rejects },
+	{ "checks", "[NAME]", "Show whether the sources agree with each other",
+	  "Without a name: all checks; with one: both sides, and the periods in which they differ. "
+	  "The exit code is 1 when one that is shown is open, that is, differs without a reason "
+	  "stated in the configuration.",
+	  as_of_options, 0, 1, command_checks },
 	{ "status", "", "Show the state of the daemon", NULL, NULL, 0, 0, command_status },
 	{ "reload", "", "Have the daemon read its configuration and plugins again", NULL, NULL, 0,
 	  0, command_reload },
@@ -135,6 +189,21 @@ static uint64_t whole_number(struct argp_state *state, const char *option, const
 		argp_error(state, "%s takes a whole number up to %llu, not '%s'", option,
 			   (unsigned long long)max, text);
 	return value;
+}
+
+/* SEQUENCE or SEQUENCE:FIGURE */
+static void take_since(struct argp_state *state, char *text, struct arguments *arguments)
+{
+	char *colon = strchr(text, ':');
+
+	if (colon != NULL)
+		*colon = '\0'; /* argv is ours */
+	arguments->since = whole_number(state, "--since", text, INT64_MAX);
+	arguments->has_since = true;
+	arguments->since_figure = colon != NULL ? colon + 1 : NULL;
+	if (colon != NULL && (colon[1] == '\0' || arguments->since == 0))
+		argp_error(state,
+			   "--since takes SEQUENCE, or SEQUENCE:FIGURE with a sequence from 1 on");
 }
 
 static const char *period_text(struct argp_state *state, const char *option, const char *text)
@@ -199,8 +268,13 @@ static error_t parse_command(int key, char *text, struct argp_state *state)
 		state->child_inputs[0] = arguments;
 		return 0;
 	case OPTION_SINCE:
-		arguments->since = whole_number(state, "--since", text, UINT64_MAX);
-		arguments->has_since = true;
+		take_since(state, text, arguments);
+		return 0;
+	case OPTION_RESYNC:
+		arguments->resync = true;
+		return 0;
+	case OPTION_METRICS:
+		arguments->metrics = true;
 		return 0;
 	case OPTION_FROM:
 		arguments->from = period_text(state, "--from", text);
@@ -211,11 +285,23 @@ static error_t parse_command(int key, char *text, struct argp_state *state)
 	case OPTION_AS_OF:
 		arguments->as_of_ms = instant(state, text);
 		return 0;
+	case OPTION_OUTPUT:
+		arguments->output = text;
+		return 0;
+	case OPTION_DAY:
+		arguments->day = period_text(state, "--day", text);
+		return 0;
 	case OPTION_CSV:
 		arguments->csv = true;
 		return 0;
 	case OPTION_MAX:
 		arguments->max = (uint32_t)whole_number(state, "--max", text, UINT32_MAX);
+		return 0;
+	case OPTION_SHOW:
+		arguments->show = true;
+		return 0;
+	case OPTION_ALL:
+		arguments->all = true;
 		return 0;
 	case ARGP_KEY_ARGS:
 		arguments->words = state->argv + state->next;

@@ -9,10 +9,13 @@
  */
 #include "client.h"
 
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "cleanup.h"
 
 static _Noreturn void out_of_memory(void)
 {
@@ -44,6 +47,7 @@ enum exit_code client_open(struct client *client, const char *bus)
 	bool named = strcmp(bus, "system") == 0 || strcmp(bus, "session") == 0;
 
 	client->bus = bus;
+	client->interrupt_fd = -1;
 	client->connection = connect_to(bus, &error);
 	if (client->connection == NULL) {
 		fprintf(stderr,
@@ -59,13 +63,63 @@ enum exit_code client_open(struct client *client, const char *bus)
 	return EXIT_GOOD;
 }
 
-void client_close(struct client *client)
+static void drop_connection(struct client *client)
 {
 	if (client->connection == NULL)
 		return;
 	dbus_connection_close(client->connection);
 	dbus_connection_unref(client->connection);
 	client->connection = NULL;
+}
+
+/* A bus that was started again has another GUID, and libdbus refuses one that is not as the address
+   says. To be freed. */
+static char *without_guid(const char *address)
+{
+	char *text = strdup(address), *guid;
+
+	if (text == NULL)
+		out_of_memory();
+	while ((guid = strstr(text, ",guid=")) != NULL) {
+		size_t size = 1 + strcspn(guid + 1, ",;");
+
+		memmove(guid, guid + size, strlen(guid + size) + 1);
+	}
+	return text;
+}
+
+/* The address that libdbus takes for this bus, or NULL when only it knows. */
+static const char *address_of(const char *bus)
+{
+	if (strcmp(bus, "system") == 0)
+		return getenv("DBUS_SYSTEM_BUS_ADDRESS");
+	if (strcmp(bus, "session") == 0)
+		return getenv("DBUS_SESSION_BUS_ADDRESS");
+	return bus;
+}
+
+bool client_reopen(struct client *client, const char *const *rules)
+{
+	const char *known = address_of(client->bus);
+	CLEANUP(free_text) char *address = without_guid(known != NULL ? known : client->bus);
+	DBusError error = DBUS_ERROR_INIT;
+
+	drop_connection(client);
+	client->connection = connect_to(address, &error);
+	if (client->connection != NULL)
+		dbus_connection_set_exit_on_disconnect(client->connection, FALSE);
+	for (; client->connection != NULL && *rules != NULL && !dbus_error_is_set(&error); rules++)
+		dbus_bus_add_match(client->connection, *rules, &error);
+	if (!dbus_error_is_set(&error))
+		return true;
+	dbus_error_free(&error);
+	drop_connection(client);
+	return false;
+}
+
+void client_close(struct client *client)
+{
+	drop_connection(client);
 	dbus_shutdown();
 }
 
@@ -196,19 +250,40 @@ enum exit_code client_match(struct client *client, const char *rule)
 	return client_complain(client, &error);
 }
 
-DBusMessage *client_next(struct client *client)
+/* What is in the queue, or CLIENT_TIMEOUT. */
+static enum client_news take_message(struct client *client, DBusMessage **ret_message)
 {
-	for (;;) {
-		DBusMessage *message = dbus_connection_pop_message(client->connection);
+	DBusMessage *message = dbus_connection_pop_message(client->connection);
 
-		if (message != NULL) {
-			if (!dbus_message_is_signal(message, DBUS_INTERFACE_LOCAL, "Disconnected"))
-				return message;
-			dbus_message_unref(message);
-			return NULL;
-		}
-		if (!dbus_connection_read_write(client->connection, -1))
-			return NULL;
+	if (message == NULL)
+		return dbus_connection_get_is_connected(client->connection) ? CLIENT_TIMEOUT
+									    : CLIENT_GONE;
+	if (dbus_message_is_signal(message, DBUS_INTERFACE_LOCAL, "Disconnected")) {
+		dbus_message_unref(message);
+		return CLIENT_GONE;
+	}
+	*ret_message = message;
+	return CLIENT_MESSAGE;
+}
+
+enum client_news client_wait(struct client *client, int timeout_ms, DBusMessage **ret_message)
+{
+	struct pollfd fds[] = { { .fd = -1, .events = POLLIN },
+				{ .fd = client->interrupt_fd, .events = POLLIN } };
+
+	(void)dbus_connection_get_unix_fd(client->connection, &fds[0].fd); /* false: -1 stays */
+	for (;;) {
+		enum client_news news;
+
+		/* Without waiting: libdbus would not tell of interrupt_fd. */
+		(void)dbus_connection_read_write(client->connection, 0);
+		news = take_message(client, ret_message);
+		if (news != CLIENT_TIMEOUT)
+			return news;
+		if (poll(fds, 2, timeout_ms) == 0)
+			return CLIENT_TIMEOUT;
+		if (fds[1].revents != 0)
+			return CLIENT_INTERRUPTED;
 	}
 }
 

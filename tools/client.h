@@ -30,12 +30,16 @@ enum exit_code {
 };
 
 struct client {
-	DBusConnection *connection;
-	const char *bus; /* "system", "session" or an address */
+	DBusConnection *connection; /* NULL = none at the moment */
+	const char *bus;	    /* "system", "session" or an address */
+	int interrupt_fd;	    /* client_wait() returns when it is readable; -1 = none */
 };
 
 /* Connects. EXIT_GOOD or EXIT_NO_DAEMON. */
 enum exit_code client_open(struct client *client, const char *bus);
+/* Once, to the same bus again, which may be another process at the same address by now; then adds
+   the match rules (NULL ends them). False when that did not work; tells nothing. */
+bool client_reopen(struct client *client, const char *const *rules);
 void client_close(struct client *client);
 
 /* A new call to the daemon; ends the process when memory is short. */
@@ -57,8 +61,14 @@ enum exit_code client_complain(struct client *client, DBusError *error);
 DBusMessage *client_new_get_all(const char *path, const char *interface);
 /* Adds a match rule; signals that it lets in come from client_next. */
 enum exit_code client_match(struct client *client, const char *rule);
-/* The next incoming message, waiting for it; to be unreferenced. NULL when the bus has gone. */
-DBusMessage *client_next(struct client *client);
+enum client_news {
+	CLIENT_MESSAGE,
+	CLIENT_TIMEOUT,
+	CLIENT_INTERRUPTED, /* interrupt_fd is readable */
+	CLIENT_GONE,	    /* the bus has closed the connection */
+};
+/* Waits for the next incoming message, which is to be unreferenced; timeout_ms -1 = for ever. */
+enum client_news client_wait(struct client *client, int timeout_ms, DBusMessage **ret_message);
 
 /* ROOT/figure/NAME, escaped as systemd does ('.' = "_2e"). False if it does not fit. */
 bool client_figure_path(const char *name, char path[OBJECT_PATH_MAX]);

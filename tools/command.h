@@ -21,8 +21,13 @@ struct arguments {
 	int64_t as_of_ms;      /* 0 = now */
 	uint64_t since;
 	bool has_since;
+	const char *since_figure; /* of that commit, only the figures after this one; NULL = none */
+	bool resync, metrics;
 	bool csv;
 	uint32_t max;
+	const char *output; /* a file, "-" = stdout, NULL = not said */
+	const char *day;    /* NULL = not said */
+	bool show, all;	    /* explain */
 };
 
 struct command {
@@ -40,10 +45,13 @@ enum exit_code command_get(struct arguments *arguments);
 enum exit_code command_watch(struct arguments *arguments);
 enum exit_code command_series(struct arguments *arguments);
 enum exit_code command_versions(struct arguments *arguments);
+enum exit_code command_explain(struct arguments *arguments);
 enum exit_code command_sources(struct arguments *arguments);
 enum exit_code command_status(struct arguments *arguments);
 enum exit_code command_import(struct arguments *arguments);
 enum exit_code command_rejects(struct arguments *arguments);
+enum exit_code command_checks(struct arguments *arguments);
+enum exit_code command_report(struct arguments *arguments);
 enum exit_code command_reload(struct arguments *arguments);
 enum exit_code command_retry(struct arguments *arguments);
 

@@ -8,7 +8,10 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
 
+#include "cleanup.h"
 #include "command.h"
 #include "output.h"
 #include "period.h"
@@ -49,9 +52,10 @@ memory:
 	return EXIT_FAILED;
 }
 
-static enum exit_code ask(struct arguments *arguments, const char *method, int first_label,
-			  const char *const *periods, int period_count, const dbus_int64_t *as_of,
-			  const char *signature, DBusMessage **ret_reply)
+/* The call METRIC, labels, periods and perhaps a time. */
+static enum exit_code new_question(struct arguments *arguments, const char *method, int first_label,
+				   const char *const *periods, int period_count,
+				   const dbus_int64_t *as_of, DBusMessage **ret_call)
 {
 	DBusMessage *call = client_new_call(DAEMON_ROOT, DAEMON_MANAGER, method);
 	DBusMessageIter iterator;
@@ -76,7 +80,8 @@ static enum exit_code ask(struct arguments *arguments, const char *method, int f
 		dbus_message_unref(call);
 		return EXIT_FAILED;
 	}
-	return client_call(&arguments->client, call, signature, ret_reply);
+	*ret_call = call;
+	return EXIT_GOOD;
 }
 
 static enum strait_granularity granularity_of(const char *duration)
@@ -110,66 +115,140 @@ static void print_point(const struct arguments *arguments, struct table *table, 
 	}
 }
 
-static enum exit_code print_series(const struct arguments *arguments, DBusMessage *reply)
+/* Arrays of equal length, in the message or in the mapping. */
+struct points {
+	const char *duration;
+	const dbus_int64_t *starts;
+	const double *values;
+	const unsigned char *letters;
+	size_t count;
+};
+
+static void print_series(const struct arguments *arguments, const struct points *points)
 {
 	static const struct table_column columns[] = {
 		{ "PERIOD", false },
 		{ "VALUE", true },
 		{ "STATUS", false },
 	};
-	const char *duration;
+	enum strait_granularity granularity = granularity_of(points->duration);
+	struct table *table = table_new(columns, sizeof(columns) / sizeof(columns[0]));
+
+	if (arguments->csv && !arguments->json)
+		puts("period,value,status");
+	for (size_t i = 0; i < points->count; i++) {
+		enum strait_status status = status_of_letter((char)points->letters[i]);
+		char text[PERIOD_TEXT_MAX];
+
+		print_point(
+			arguments, table,
+			granularity_format(granularity, strait_day_of_ms(points->starts[i]), text),
+			points->values[i], status == 0 ? "unknown" : status_word(status));
+	}
+	table_print(table);
+}
+
+static enum exit_code print_reply(const struct arguments *arguments, DBusMessage *reply)
+{
+	struct points points;
 	DBusMessageIter iterator, fields, array;
-	const dbus_int64_t *starts;
-	const double *values;
-	const unsigned char *letters;
 	int counts[3];
-	struct table *table;
 
 	(void)dbus_message_iter_init(reply, &iterator); /* the signature was checked */
 	dbus_message_iter_recurse(&iterator, &fields);
-	(void)message_read(&fields, "s", &duration);
+	(void)message_read(&fields, "s", &points.duration);
 	dbus_message_iter_recurse(&fields, &array);
-	dbus_message_iter_get_fixed_array(&array, &starts, &counts[0]);
+	dbus_message_iter_get_fixed_array(&array, &points.starts, &counts[0]);
 	(void)dbus_message_iter_next(&fields);
 	dbus_message_iter_recurse(&fields, &array);
-	dbus_message_iter_get_fixed_array(&array, &values, &counts[1]);
+	dbus_message_iter_get_fixed_array(&array, &points.values, &counts[1]);
 	(void)dbus_message_iter_next(&fields);
 	dbus_message_iter_recurse(&fields, &array);
-	dbus_message_iter_get_fixed_array(&array, &letters, &counts[2]);
+	dbus_message_iter_get_fixed_array(&array, &points.letters, &counts[2]);
 	if (counts[0] != counts[1] || counts[0] != counts[2]) {
 		fputs("straitctl: the daemon answered with arrays of different lengths; please "
 		      "report this\n",
 		      stderr);
 		return EXIT_FAILED;
 	}
-	table = table_new(columns, sizeof(columns) / sizeof(columns[0]));
-	if (arguments->csv && !arguments->json)
-		puts("period,value,status");
-	for (int i = 0; i < counts[0]; i++) {
-		enum strait_status status = status_of_letter((char)letters[i]);
-		char text[PERIOD_TEXT_MAX];
-
-		print_point(arguments, table,
-			    granularity_format(granularity_of(duration),
-					       strait_day_of_ms(starts[i]), text),
-			    values[i], status == 0 ? "unknown" : status_word(status));
-	}
-	table_print(table);
+	points.count = (size_t)counts[0];
+	print_series(arguments, &points);
 	return EXIT_GOOD;
+}
+
+/* The layout is in docs/DBUS.md: count, granularity in 16 bytes, starts, values, letters. */
+static enum exit_code print_memfd(const struct arguments *arguments, int fd)
+{
+	enum { HEADER_BYTES = 24, POINT_BYTES = 8 + 8 + 1 };
+	enum exit_code code = EXIT_FAILED;
+	struct stat status = { 0 };
+	const unsigned char *data = MAP_FAILED;
+	char duration[17] = "";
+	struct points points;
+	uint64_t count = 0;
+
+	if (fstat(fd, &status) == 0 && status.st_size >= HEADER_BYTES)
+		data = mmap(NULL, (size_t)status.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+	if (data != MAP_FAILED) {
+		memcpy(&count, data, sizeof(count));
+		memcpy(duration, data + 8, 16);
+	}
+	/* divided, so that no count can overflow */
+	if (data != MAP_FAILED &&
+	    count == (uint64_t)(status.st_size - HEADER_BYTES) / POINT_BYTES) {
+		points = (struct points){
+			.duration = duration,
+			.count = count,
+			.starts = (const dbus_int64_t *)(const void *)(data + HEADER_BYTES),
+			.values = (const double *)(const void *)(data + HEADER_BYTES + 8 * count),
+			.letters = data + HEADER_BYTES + 16 * count,
+		};
+		print_series(arguments, &points);
+		code = EXIT_GOOD;
+	} else {
+		fputs("straitctl: the daemon's descriptor holds no series; please report this\n",
+		      stderr);
+	}
+	if (data != MAP_FAILED)
+		(void)munmap((void *)(uintptr_t)data, (size_t)status.st_size);
+	return code;
+}
+
+/* Too many points for a message: by descriptor. */
+static enum exit_code series_by_descriptor(struct arguments *arguments, DBusMessage *call)
+{
+	DBusMessage *reply;
+	CLEANUP(close_fd) int fd = -1;
+	enum exit_code code = client_call(&arguments->client, call, "h", &reply);
+
+	if (code != EXIT_GOOD)
+		return code;
+	(void)dbus_message_get_args(reply, NULL, DBUS_TYPE_UNIX_FD, &fd, DBUS_TYPE_INVALID);
+	dbus_message_unref(reply);
+	return print_memfd(arguments, fd);
 }
 
 enum exit_code command_series(struct arguments *arguments)
 {
 	const char *const range[] = { arguments->from, arguments->to };
 	dbus_int64_t as_of = arguments->as_of_ms;
-	DBusMessage *reply;
-	enum exit_code code = ask(arguments, "GetSeries", 1, range, 2, &as_of, "(saxaday)", &reply);
+	DBusError error = DBUS_ERROR_INIT;
+	DBusMessage *call, *reply;
+	enum exit_code code = new_question(arguments, "GetSeries", 1, range, 2, &as_of, &call);
 
 	if (code != EXIT_GOOD)
 		return code;
-	code = print_series(arguments, reply);
-	dbus_message_unref(reply);
-	return code;
+	if (client_try(&arguments->client, call, DBUS_TIMEOUT_USE_DEFAULT, "(saxaday)", &reply,
+		       &error)) {
+		code = print_reply(arguments, reply);
+		dbus_message_unref(reply);
+		return code;
+	}
+	if (!dbus_error_has_name(&error, DAEMON_ERROR "TooLarge"))
+		return client_complain(&arguments->client, &error);
+	dbus_error_free(&error);
+	code = new_question(arguments, "GetSeriesFd", 1, range, 2, &as_of, &call);
+	return code == EXIT_GOOD ? series_by_descriptor(arguments, call) : code;
 }
 
 static void print_version_row(const struct arguments *arguments, struct table *table,
@@ -204,7 +283,7 @@ enum exit_code command_versions(struct arguments *arguments)
 	};
 	const char *const periods[] = { arguments->words[1] };
 	struct period period;
-	DBusMessage *reply;
+	DBusMessage *call, *reply;
 	DBusMessageIter iterator, rows, fields;
 	struct table *table;
 	enum exit_code code;
@@ -216,12 +295,18 @@ enum exit_code command_versions(struct arguments *arguments)
 			periods[0]);
 		return EXIT_USAGE;
 	}
-	code = ask(arguments, "GetVersions", 2, periods, 1, NULL, "a(xdss)", &reply);
+	code = new_question(arguments, "GetVersions", 2, periods, 1, NULL, &call);
+	if (code == EXIT_GOOD)
+		code = client_call(&arguments->client, call, "a(xdss)", &reply);
 	if (code != EXIT_GOOD)
 		return code;
 	table = table_new(columns, sizeof(columns) / sizeof(columns[0]));
 	(void)dbus_message_iter_init(reply, &iterator);
 	dbus_message_iter_recurse(&iterator, &rows);
+	if (dbus_message_iter_get_arg_type(&rows) == DBUS_TYPE_INVALID)
+		fprintf(stderr,
+			"straitctl: no versions of %s in %s; 'straitctl series %s' shows its periods\n",
+			arguments->words[0], periods[0], arguments->words[0]);
 	for (; dbus_message_iter_get_arg_type(&rows) == DBUS_TYPE_STRUCT;
 	     (void)dbus_message_iter_next(&rows)) {
 		dbus_message_iter_recurse(&rows, &fields);

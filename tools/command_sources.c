@@ -3,19 +3,24 @@
  * command_sources.c - straitctl sources, status, rejects, reload and retry.
  *
  * Process: straitctl. Invariant: reload and retry report what the daemon said, not what was asked
- * for.
+ * for; reload waits until each source has started or has failed to.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "command.h"
+#include "clock.h"
 #include "figures.h"
 #include "output.h"
+#include "period.h"
+
+#define SETTLE_MS   20000  /* a worker that does not start is stopped before that */
+#define REJECTS_MAX 10000u /* the most that the daemon gives: docs/DBUS.md, ListRejects */
 
 struct shown_source {
 	const char *name, *plugin, *plugin_version, *state, *reason, *freshness, *last_release,
-		*last_fault;
+		*last_fault, *sandbox;
 	dbus_int64_t last_read_ms;
 	dbus_uint64_t accepted, rejected;
 	dbus_uint32_t restarts;
@@ -33,6 +38,7 @@ static void source_read(DBusMessageIter *properties, struct shown_source *ret_so
 		.freshness = "",
 		.last_release = "",
 		.last_fault = "",
+		.sandbox = "",
 		.progress = 1,
 	};
 	const struct property_slot slots[] = {
@@ -44,6 +50,7 @@ static void source_read(DBusMessageIter *properties, struct shown_source *ret_so
 		{ "Freshness", DBUS_TYPE_STRING, &source.freshness },
 		{ "LastRelease", DBUS_TYPE_STRING, &source.last_release },
 		{ "LastFault", DBUS_TYPE_STRING, &source.last_fault },
+		{ "Sandbox", DBUS_TYPE_STRING, &source.sandbox },
 		{ "LastRead", DBUS_TYPE_INT64, &source.last_read_ms },
 		{ "Accepted", DBUS_TYPE_UINT64, &source.accepted },
 		{ "Rejected", DBUS_TYPE_UINT64, &source.rejected },
@@ -92,16 +99,31 @@ static enum tint tint_of_state(const char *state)
 	return TINT_WARN;
 }
 
+/* The last fault with its time in front, or "" when something was committed after it: then it is
+ * history, for which there are the log and the property. */
+static const char *present_fault(const struct shown_source *source)
+{
+	size_t size = strcspn(source->last_fault, " ");
+	char when[TIME_TEXT_MAX];
+	int64_t ms;
+
+	if (size >= sizeof(when))
+		return source->last_fault;
+	memcpy(when, source->last_fault, size);
+	when[size] = '\0';
+	return time_parse(when, &ms) && ms < source->last_read_ms ? "" : source->last_fault;
+}
+
 static json_t *source_json(const struct shown_source *source)
 {
-	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:I, s:I, s:I, s:s, s:o}",
+	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:I, s:I, s:I, s:s, s:o, s:s}",
 			 "name", source->name, "plugin", source->plugin, "plugin_version",
 			 source->plugin_version, "state", source->state, "reason", source->reason,
 			 "freshness", source->freshness, "last_release", source->last_release,
 			 "last_read", time_json(source->last_read_ms), "accepted",
 			 (json_int_t)source->accepted, "rejected", (json_int_t)source->rejected,
 			 "restarts", (json_int_t)source->restarts, "last_fault", source->last_fault,
-			 "progress", number_json(source->progress));
+			 "progress", number_json(source->progress), "sandbox", source->sandbox);
 }
 
 static void print_sources(const struct shown_source *sources, size_t count)
@@ -112,8 +134,10 @@ static void print_sources(const struct shown_source *sources, size_t count)
 		{ "RESTARTS", true },	 { "LAST READ", false }, { "LAST RELEASE", false },
 		{ "LAST FAULT", false },
 	};
-	struct table *table = table_new(columns, sizeof(columns) / sizeof(columns[0]));
+	enum { COLUMNS = sizeof(columns) / sizeof(columns[0]) };
+	struct table *table = table_new(columns, COLUMNS);
 
+	table_may_cut(table, COLUMNS - 1); /* a sentence */
 	for (size_t i = 0; i < count; i++) {
 		const struct shown_source *source = &sources[i];
 		char number[NUMBER_TEXT_MAX], time[TIME_TEXT_MAX];
@@ -130,7 +154,7 @@ static void print_sources(const struct shown_source *sources, size_t count)
 		table_cell(table, number_text(source->restarts, number), TINT_NONE);
 		table_cell(table, time_text(source->last_read_ms, time), TINT_NONE);
 		table_cell(table, source->last_release, TINT_NONE);
-		table_cell(table, source->last_fault, TINT_NONE);
+		table_cell(table, present_fault(source), TINT_NONE);
 	}
 	table_print(table);
 }
@@ -209,8 +233,8 @@ static void print_status(const struct daemon_state *state, const struct shown_so
 	printf("straitd %s, %s, sequence %llu\n", state->version,
 	       state->ready ? "ready" : "not ready", (unsigned long long)state->sequence);
 	for (size_t i = 0; i < source_count; i++) {
-		const char *why =
-			sources[i].reason[0] != '\0' ? sources[i].reason : sources[i].last_fault;
+		const char *why = sources[i].reason[0] != '\0' ? sources[i].reason
+							       : present_fault(&sources[i]);
 		enum tint tint = tint_of_state(sources[i].state);
 
 		printf("  %s: %s%s%s, %s%s%s\n", sources[i].name, tint_begin(tint),
@@ -269,25 +293,41 @@ static void print_reject(const struct arguments *arguments, struct table *table,
 		table_cell(table, text[i], i == 4 ? TINT_DIM : TINT_NONE);
 }
 
-/* No rejects: of a source without any, or of no source at all? Rejects of a removed source stay in
-   the store, so the daemon answers for every name. */
-static enum exit_code check_source(struct client *client, const char *name)
+/* What is not shown. No rejects at all: of a source without any, or of no source? Rejects of a
+   removed source stay in the store, so the daemon answers for every name. name "" = all. */
+static enum exit_code tell_not_shown(struct client *client, const char *name, size_t shown,
+				     uint32_t max)
 {
 	struct objects objects;
 	struct shown_source *sources;
 	enum exit_code code = read_sources(client, &objects, &sources);
-	bool known = false;
+	bool known = name[0] == '\0' || shown > 0;
+	unsigned long long rejected = 0;
 
 	if (code != EXIT_GOOD)
 		return code;
-	for (size_t i = 0; i < objects.count; i++)
-		known |= strcmp(sources[i].name, name) == 0;
+	for (size_t i = 0; i < objects.count; i++) {
+		bool meant = name[0] == '\0' || strcmp(sources[i].name, name) == 0;
+
+		known |= meant;
+		rejected += meant ? sources[i].rejected : 0;
+	}
 	free(sources);
 	objects_done(&objects);
-	if (known)
-		return EXIT_GOOD;
-	fprintf(stderr, "straitctl: no source '%s'; 'straitctl sources' lists them\n", name);
-	return EXIT_NO_SUCH;
+	if (!known) {
+		fprintf(stderr, "straitctl: no source '%s'; 'straitctl sources' lists them\n",
+			name);
+		return EXIT_NO_SUCH;
+	}
+	if (shown < rejected && shown == max && max < REJECTS_MAX)
+		fprintf(stderr, "straitctl: %zu of %llu shown; --max N shows more\n", shown,
+			rejected);
+	else if (shown < rejected)
+		fprintf(stderr,
+			"straitctl: %zu of %llu shown; the others are summed up in an entry that says so, "
+			"or too old to be kept\n",
+			shown, rejected);
+	return EXIT_GOOD;
 }
 
 enum exit_code command_rejects(struct arguments *arguments)
@@ -301,6 +341,7 @@ enum exit_code command_rejects(struct arguments *arguments)
 	DBusMessageIter iterator, rows, fields;
 	DBusMessage *reply;
 	struct table *table;
+	size_t shown = 0;
 	enum exit_code code =
 		client_call(&arguments->client,
 			    client_new_manager_call("ListRejects", DBUS_TYPE_STRING, &source,
@@ -312,16 +353,15 @@ enum exit_code command_rejects(struct arguments *arguments)
 	table = table_new(columns, sizeof(columns) / sizeof(columns[0]));
 	(void)dbus_message_iter_init(reply, &iterator);
 	dbus_message_iter_recurse(&iterator, &rows);
-	if (source[0] != '\0' && dbus_message_iter_get_arg_type(&rows) == DBUS_TYPE_INVALID)
-		code = check_source(&arguments->client, source);
 	for (; dbus_message_iter_get_arg_type(&rows) == DBUS_TYPE_STRUCT;
 	     (void)dbus_message_iter_next(&rows)) {
 		dbus_message_iter_recurse(&rows, &fields);
 		print_reject(arguments, table, &fields);
+		shown++;
 	}
 	table_print(table);
 	dbus_message_unref(reply);
-	return code;
+	return tell_not_shown(&arguments->client, source, shown, max);
 }
 
 static enum exit_code tell_done(const struct arguments *arguments, const char *command,
@@ -335,16 +375,83 @@ static enum exit_code tell_done(const struct arguments *arguments, const char *c
 	return EXIT_GOOD;
 }
 
+/* It is starting, or its worker leaves and the reason comes with its end. */
+static bool is_unsettled(const struct shown_source *source)
+{
+	return strcmp(source->state, "starting") == 0 ||
+	       (tint_of_state(source->state) == TINT_BAD && source->reason[0] == '\0');
+}
+
+static bool any_is_unsettled(const struct shown_source *sources, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (is_unsettled(&sources[i]))
+			return true;
+	}
+	return false;
+}
+
+/* The sources once all of them have started or failed to, or when that has taken too long. */
+static enum exit_code read_settled(struct client *client, struct objects *ret_objects,
+				   struct shown_source **ret_sources)
+{
+	const int64_t end_ms = clock_monotonic_ms() + SETTLE_MS;
+
+	for (;;) {
+		enum exit_code code = read_sources(client, ret_objects, ret_sources);
+		int64_t left_ms = end_ms - clock_monotonic_ms();
+		DBusMessage *signal;
+
+		if (code != EXIT_GOOD || left_ms <= 0 ||
+		    !any_is_unsettled(*ret_sources, ret_objects->count))
+			return code;
+		free(*ret_sources);
+		objects_done(ret_objects);
+		/* SourceChanged; whatever it is that ended the waiting, the next look tells */
+		if (client_wait(client, (int)left_ms, &signal) == CLIENT_MESSAGE)
+			dbus_message_unref(signal);
+	}
+}
+
+/* The daemon took the configuration over; that a source can work with it shows in its worker. */
+static enum exit_code tell_unusable(struct client *client)
+{
+	struct objects objects;
+	struct shown_source *sources;
+	enum exit_code code = read_settled(client, &objects, &sources);
+
+	if (code != EXIT_GOOD)
+		return code;
+	for (size_t i = 0; i < objects.count; i++) {
+		const struct shown_source *source = &sources[i];
+
+		if (tint_of_state(source->state) != TINT_BAD)
+			continue;
+		fprintf(stderr, "straitctl: source '%s' is %s: %s\n", source->name, source->state,
+			source->reason[0] != '\0' ? source->reason : source->last_fault);
+		code = EXIT_FAILED;
+	}
+	free(sources);
+	objects_done(&objects);
+	return code;
+}
+
 enum exit_code command_reload(struct arguments *arguments)
 {
 	DBusError error = DBUS_ERROR_INIT;
 	DBusMessage *reply;
+	enum exit_code code = client_match(
+		&arguments->client, "type='signal',sender='" DAEMON_NAME "',path='" DAEMON_ROOT "',"
+				    "interface='" DAEMON_MANAGER "',member='SourceChanged'");
 
+	if (code != EXIT_GOOD)
+		return code;
 	if (!client_try(&arguments->client, client_new_manager_call("Reload", DBUS_TYPE_INVALID),
 			RELOAD_TIMEOUT_MS, "", &reply, &error))
 		return client_complain(&arguments->client, &error);
 	dbus_message_unref(reply);
-	return tell_done(arguments, "reload", NULL, "configuration and plugins read again");
+	(void)tell_done(arguments, "reload", NULL, "configuration and plugins read again");
+	return tell_unusable(&arguments->client);
 }
 
 enum exit_code command_retry(struct arguments *arguments)

@@ -25,6 +25,7 @@ bool figure_read(DBusMessageIter *properties, struct shown_figure *ret_figure)
 		{ "Status", DBUS_TYPE_STRING, &figure.status },
 		{ "Period", DBUS_TYPE_STRING, &figure.period },
 		{ "Source", DBUS_TYPE_STRING, &figure.source },
+		{ "Formula", DBUS_TYPE_STRING, &figure.formula },
 		{ "Value", DBUS_TYPE_DOUBLE, &figure.value },
 		{ "PublishedAt", DBUS_TYPE_INT64, &published },
 		{ "Sequence", DBUS_TYPE_UINT64, &sequence },
@@ -45,12 +46,13 @@ bool figure_read(DBusMessageIter *properties, struct shown_figure *ret_figure)
 
 void figure_print_json(const struct shown_figure *figure)
 {
-	json_line(json_pack("{s:s, s:o, s:s, s:s, s:s, s:o, s:I, s:b, s:s?}", "name", figure->name,
+	json_line(json_pack("{s:s, s:o, s:s, s:s, s:s, s:o, s:I, s:o, s:s?}", "name", figure->name,
 			    "value", number_json(figure->value), "unit", figure->unit, "status",
 			    figure->status, "period", figure->period, "published_at",
 			    time_json(figure->published_at_ms), "sequence",
-			    (json_int_t)figure->sequence, "stale", (int)figure->stale, "source",
-			    figure->source));
+			    (json_int_t)figure->sequence, "stale",
+			    figure->source == NULL ? json_null() : json_boolean(figure->stale),
+			    "source", figure->source));
 }
 
 static enum tint tint_of_status(const char *status)
@@ -82,7 +84,10 @@ void figures_print(const struct shown_figure *figures, size_t count)
 		table_cell(table, figure->status, tint_of_status(figure->status));
 		table_cell(table, figure->period, TINT_NONE);
 		table_cell(table, time_text(figure->published_at_ms, time), TINT_NONE);
-		table_cell(table, figure->stale ? "stale" : "-",
+		table_cell(table,
+			   figure->source == NULL ? "?"
+			   : figure->stale	  ? "stale"
+						  : "-",
 			   figure->stale ? TINT_WARN : TINT_NONE);
 	}
 	table_print(table);
@@ -192,4 +197,36 @@ const struct shown_figure *figure_set_find(const struct figure_set *set, const c
 	return set->count == 0 ? NULL
 			       : bsearch(&wanted, set->items, set->count, sizeof(*set->items),
 					 compare_figures);
+}
+
+/* Length of the metric that the formula is about, with labels or without; 0 when it is more than
+ * one series. */
+static size_t plain_series(const char *formula)
+{
+	size_t length = strspn(formula, "abcdefghijklmnopqrstuvwxyz0123456789_.");
+	const char *rest = formula + length;
+
+	if (*rest == '{') {
+		rest += strcspn(rest, "}");
+		rest += *rest == '}';
+	}
+	return *rest == '\0' ? length : 0;
+}
+
+const struct shown_figure *figure_set_find_kin(const struct figure_set *set, const char *name)
+{
+	const struct shown_figure *found = NULL;
+	size_t longest = 0; /* of a metric a and a metric a.b, a.b.2020 is about the second */
+
+	for (size_t i = 0; i < set->count; i++) {
+		const char *formula = set->items[i].formula;
+		size_t length = formula != NULL ? plain_series(formula) : 0;
+
+		if (length > longest && strncmp(formula, name, length) == 0 &&
+		    (name[length] == '.' || name[length] == '{')) {
+			found = &set->items[i];
+			longest = length;
+		}
+	}
+	return found;
 }

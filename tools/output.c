@@ -8,6 +8,7 @@
  */
 #include "output.h"
 
+#include <errno.h>
 #include <libsmartcols/libsmartcols.h>
 #include <math.h>
 #include <stdio.h>
@@ -88,16 +89,37 @@ static size_t digits_needed(json_t *value, size_t digits)
 	return digits;
 }
 
-void json_line(json_t *object)
+void json_put_line(json_t *object, FILE *out)
 {
 	if (object == NULL ||
-	    json_dumpf(object, stdout,
-		       JSON_COMPACT | JSON_REAL_PRECISION(digits_needed(object, 6))) != 0) {
+	    json_dumpf(object, out, JSON_COMPACT | JSON_REAL_PRECISION(digits_needed(object, 6))) !=
+		    0) {
 		/* Out of memory, or text from the bus that is no UTF-8, which D-Bus rules out. */
 		out_of_memory();
 	}
 	json_decref(object);
-	(void)putchar('\n');
+	(void)putc('\n', out);
+}
+
+void output_at_once(const char *text, size_t size)
+{
+	while (size > 0) {
+		ssize_t written = write(STDOUT_FILENO, text, size);
+
+		if (written < 0 && errno == EINTR)
+			continue;
+		if (written < 0) {
+			perror("straitctl: cannot write to standard output");
+			exit(EXIT_FAILED);
+		}
+		text += written;
+		size -= (size_t)written;
+	}
+}
+
+void json_line(json_t *object)
+{
+	json_put_line(object, stdout);
 	if (fflush(stdout) != 0) {
 		perror("straitctl: cannot write to standard output");
 		exit(EXIT_FAILED);
@@ -160,6 +182,14 @@ struct table *table_new(const struct table_column *columns, size_t count)
 			out_of_memory();
 	}
 	return table;
+}
+
+void table_may_cut(struct table *table, size_t column)
+{
+	struct libscols_column *cut = scols_table_get_column(table->scols, column);
+
+	if (isatty(STDOUT_FILENO) && cut != NULL)
+		(void)scols_column_set_flags(cut, SCOLS_FL_TRUNC); /* else lines are folded */
 }
 
 void table_row(struct table *table)

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #define NUMBER_TEXT_MAX 32 /* bytes with the NUL */
 #define TIME_TEXT_MAX	32
@@ -27,6 +28,12 @@ json_t *time_json(int64_t ms);
 /* One line on stdout, flushed; takes the object. Numbers have as many digits as they need to be
    read back the same. A NULL object (out of memory) ends the process. */
 void json_line(json_t *object);
+/* The same into another stream, not flushed. */
+void json_put_line(json_t *object, FILE *out);
+/* All of it on stdout by one write(2) if the system takes it, so that whoever is stopped or killed
+   around it has written all or nothing: a pipe never splits up to PIPE_BUF (4096) bytes. Ends the
+   process when it cannot be written. Not to be mixed with stdio on stdout. */
+void output_at_once(const char *text, size_t size);
 
 enum tint {
 	TINT_NONE,
@@ -46,6 +53,8 @@ struct table_column {
 };
 /* Ends the process when memory is short, as all of these. */
 struct table *table_new(const struct table_column *columns, size_t count);
+/* On a terminal this column is cut so that a row fits a line; elsewhere nothing is. */
+void table_may_cut(struct table *table, size_t column);
 /* Begins a row; then the cells one after the other (copied). */
 void table_row(struct table *table);
 void table_cell(struct table *table, const char *text, enum tint tint);
