@@ -3,8 +3,12 @@
  * test_dropin.c - what an admin drops in: a plugin and its section while the daemon runs, files
  * into incoming/, broken ones too. Test program.
  */
+#include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/inotify.h>
+#include <unistd.h>
 
 #include <check.h>
 
@@ -84,10 +88,14 @@ END_TEST
 
 START_TEST(a_section_whose_plugin_is_not_there_is_misconfigured_until_it_comes)
 {
+	struct output output;
 	char reason[512];
 
 	harness_config(&h, "sea.conf", "[source sea]\nplugin = boat_sightings\n");
-	reload();
+	CTL(&h, &output, "reload");
+	harness_assert(&h, output.code == 1 && strstr(output.err, "source 'sea' is misconfigured"),
+		       "%d %s", output.code, output.err);
+	output_done(&output);
 	harness_wait_source(&h, "sea", "misconfigured");
 	harness_source_text(&h, "sea", "Reason", reason, sizeof(reason));
 	ck_assert_msg(strstr(reason, "boat_sightings") != NULL, "'%s' does not name the plugin",
@@ -108,6 +116,49 @@ START_TEST(a_file_moved_in_is_counted_and_goes_to_done)
 	ck_assert_double_eq(harness_figure(&h, "referrals.requested"), 4);
 	harness_wait_path(&h, harness_spool_path(&h, "nca", "incoming", REFERRALS_MARCH_NAME, path),
 			  false);
+}
+END_TEST
+
+/* Until somebody opens a file of that name in the watched directory. */
+static void wait_until_opened(int watch, const char *name)
+{
+	_Alignas(struct inotify_event) char events[4096];
+	struct pollfd fd = { .fd = watch, .events = POLLIN };
+
+	for (;;) {
+		ssize_t size;
+
+		harness_assert(&h, poll(&fd, 1, HARNESS_DEADLINE_MS) == 1, "nobody opened %s",
+			       name);
+		size = read(watch, events, sizeof(events));
+		for (ssize_t at = 0; at < size;) {
+			const struct inotify_event *event = (const void *)(events + at);
+
+			if (event->len && strcmp(event->name, name) == 0)
+				return;
+			at += (ssize_t)sizeof(*event) + (ssize_t)event->len;
+		}
+	}
+}
+
+START_TEST(a_file_that_takes_the_name_of_one_being_read_is_read_too)
+{
+	int watch = inotify_init1(IN_CLOEXEC);
+	char path[HARNESS_PATH_MAX];
+
+	(void)harness_spool_path(&h, "nca", "incoming", "", path);
+	ck_assert_int_ge(inotify_add_watch(watch, path, IN_OPEN | IN_ONLYDIR), 0);
+	/* The worker has read the first one's name and waits for an answer when it is replaced. */
+	ck_assert_int_eq(kill(h.daemon.pid, SIGSTOP), 0);
+	harness_drop(&h, "nca", "daily.csv", REFERRALS_MARCH);
+	wait_until_opened(watch, "daily.csv");
+	harness_drop(&h, "nca", "daily.csv", REFERRALS_SEPTEMBER);
+	ck_assert_int_eq(kill(h.daemon.pid, SIGCONT), 0);
+	(void)close(watch);
+	harness_wait_log(&h, "replaced meanwhile; the new file, incoming/daily.csv, is read next");
+	harness_wait_figure(&h, "referrals.requested", 5);
+	harness_wait_path(&h, harness_spool_path(&h, "nca", "done", "daily.csv", path), true);
+	harness_wait_path(&h, harness_spool_path(&h, "nca", "incoming", "daily.csv", path), false);
 }
 END_TEST
 
@@ -171,6 +222,7 @@ int main(void)
 		       a_section_that_is_removed_takes_its_source_away_and_leaves_the_others);
 	tcase_add_test(tests, a_section_whose_plugin_is_not_there_is_misconfigured_until_it_comes);
 	tcase_add_test(tests, a_file_moved_in_is_counted_and_goes_to_done);
+	tcase_add_test(tests, a_file_that_takes_the_name_of_one_being_read_is_read_too);
 	tcase_add_test(tests, files_that_wait_at_the_start_are_read);
 	tcase_add_test(tests, a_broken_file_goes_to_failed_with_a_reason_and_changes_nothing);
 	tcase_add_test(tests, hidden_names_are_passed_over);

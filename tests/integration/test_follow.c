@@ -158,6 +158,101 @@ START_TEST(an_amendment_takes_back_what_it_replaces)
 }
 END_TEST
 
+START_TEST(a_later_line_of_the_same_id_and_time_counts_through_rotation_and_truncation)
+{
+	append_lines(log_path, 4);
+	harness_append(log_path, "a1,2026-07-07T04:00:00Z,51.02 N 1.50 E,1,40,radio,,\n");
+	harness_wait_figure(&h, "sightings.people.latest", 90);
+	rotate(1);
+	harness_append(log_path, "a1,2026-07-07T04:00:00Z,51.02 N 1.50 E,1,33,radio,,\n");
+	harness_wait_figure(&h, "sightings.people.latest", 83);
+	ck_assert_int_eq(truncate(log_path, 0), 0);
+	harness_append(log_path, SIGHTINGS_HEADER);
+	harness_append(log_path, "a1,2026-07-07T04:00:00Z,51.02 N 1.50 E,1,21,radio,,\n");
+	harness_wait_figure(&h, "sightings.people.latest", 71);
+	ck_assert_int_eq(harness_daemon_end(&h, SIGKILL), 128 + SIGKILL);
+	rotate(2);
+	harness_append(log_path, "a1,2026-07-07T04:00:00Z,51.02 N 1.50 E,1,20,radio,,\n");
+	harness_daemon(&h);
+	harness_wait_figure(&h, "sightings.people.latest", 70);
+	ck_assert_double_eq(harness_figure(&h, "sightings.boats.latest"), 6);
+}
+END_TEST
+
+static bool ctl_says(const char *figure, const char *text)
+{
+	struct output output;
+	bool says;
+
+	CTL(&h, &output, "--json", "get", figure);
+	ck_assert_int_eq(output.code, 0);
+	says = strstr(output.out, text) != NULL;
+	output_done(&output);
+	return says;
+}
+
+START_TEST(figures_are_stale_until_a_log_is_caught_up_with)
+{
+	char *lines = NULL;
+	size_t size = 0;
+	FILE *text;
+
+	ck_assert_int_eq(harness_daemon_end(&h, SIGTERM), 0);
+	text = open_memstream(&lines, &size);
+	ck_assert_ptr_nonnull(text);
+	for (int i = 0; i < 50000; i++)
+		(void)fprintf(text, "c%05d,2026-07-08T04:00:%02dZ,51.02 N 1.50 E,1,10,cutter,,\n",
+			      i, i % 60);
+	ck_assert_int_eq(fclose(text), 0);
+	harness_append(log_path, lines);
+	free(lines);
+	harness_daemon(&h);
+	harness_wait_source(&h, "sea", "reading");
+	ck_assert_double_lt(harness_source_number(&h, "sea", "Progress"), 1);
+	ck_assert(ctl_says("sightings.boats.latest", "\"stale\":true"));
+	ck_assert_double_lt(harness_figure(&h, "sightings.boats.latest"), 50000);
+	harness_wait_source(&h, "sea", "idle");
+	ck_assert_double_eq(harness_figure(&h, "sightings.boats.latest"), 50000);
+	ck_assert_double_eq(harness_source_number(&h, "sea", "Progress"), 1);
+	ck_assert(ctl_says("sightings.boats.latest", "\"stale\":false"));
+}
+END_TEST
+
+START_TEST(a_log_and_the_same_lines_as_a_file_count_once)
+{
+	char path[HARNESS_PATH_MAX], old[HARNESS_PATH_MAX];
+	struct output output;
+	char *lines;
+
+	append_lines(log_path, 4);
+	expect_boats(5);
+	lines = harness_read(&h, log_path);
+	harness_drop(&h, "sea", "sightings-2026-07-08.csv", lines);
+	harness_wait_path(
+		&h, harness_spool_path(&h, "sea", "done", "sightings-2026-07-08.csv", path), true);
+	ck_assert_double_eq(harness_figure(&h, "sightings.boats.latest"), 5);
+	append_lines(log_path, 1); /* the log goes on where it was */
+	harness_wait_figure(&h, "sightings.boats.latest", 6);
+	/* Older lines that were rotated away before the source was set up come by import. */
+	harness_file(&h, "old.csv",
+		     SIGHTINGS_HEADER "o1,2026-07-07T01:00:00Z,51.02 N 1.50 E,1,10,cutter,,\n",
+		     old);
+	CTL(&h, &output, "import", "sea", old);
+	ck_assert_int_eq(output.code, 0);
+	output_done(&output);
+	harness_wait_figure(&h, "sightings.boats.latest", 7);
+	ck_assert_double_eq(harness_source_number(&h, "sea", "Rejected"), 0);
+	ck_assert_int_eq(harness_daemon_end(&h, SIGKILL), 128 + SIGKILL);
+	append_lines(log_path, 2);
+	harness_drop(&h, "sea", "again.csv", lines);
+	harness_daemon(&h);
+	harness_wait_figure(&h, "sightings.boats.latest", 9);
+	harness_wait_path(&h, harness_spool_path(&h, "sea", "done", "again.csv", path), true);
+	ck_assert_double_eq(harness_figure(&h, "sightings.boats.latest"), 9);
+	free(lines);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("follow");
@@ -174,6 +269,10 @@ int main(void)
 	tcase_add_test(tests, rotations_faster_than_the_reading_lose_nothing_either);
 	tcase_add_test(tests, a_killed_daemon_goes_on_where_it_stopped);
 	tcase_add_test(tests, an_amendment_takes_back_what_it_replaces);
+	tcase_add_test(tests,
+		       a_later_line_of_the_same_id_and_time_counts_through_rotation_and_truncation);
+	tcase_add_test(tests, figures_are_stale_until_a_log_is_caught_up_with);
+	tcase_add_test(tests, a_log_and_the_same_lines_as_a_file_count_once);
 	suite_add_tcase(suite, tests);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_ENV);

@@ -4,10 +4,12 @@
  * releases, and started again; figures and versions are those of an undisturbed run, and nothing is
  * counted twice. Test program.
  */
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include <check.h>
 
@@ -129,6 +131,24 @@ START_TEST(every_step_of_the_store_can_be_the_last)
 }
 END_TEST
 
+static const struct long_file {
+	const char *name;
+	bool touched; /* while the daemon is dead */
+} long_files[] = {
+	{ "long-2020-03-01.csv", false },
+	{ "long.csv", true },
+};
+
+/* Gives a file of incoming/ another modification time, if it is still there. */
+static void touch(struct harness *h, const char *name, int turn)
+{
+	struct timespec times[2] = { { .tv_nsec = UTIME_OMIT },
+				     { .tv_sec = 1600000000 + turn * 86400 } };
+	char path[HARNESS_PATH_MAX];
+
+	(void)utimensat(AT_FDCWD, harness_spool_path(h, "nca", "incoming", name, path), times, 0);
+}
+
 START_TEST(kill_9_in_the_middle_of_a_long_file_loses_and_doubles_nothing)
 {
 	enum { ROWS = 60000 };
@@ -150,12 +170,14 @@ START_TEST(kill_9_in_the_middle_of_a_long_file_loses_and_doubles_nothing)
 	harness_config(&h, "one.conf", "[source nca]\nplugin = platform_response\n");
 	harness_daemon(&h);
 	harness_wait_source(&h, "nca", "idle");
-	harness_drop(&h, "nca", "long-2020-03-01.csv", text);
+	harness_drop(&h, "nca", long_files[_i].name, text);
 	for (int kills = 0; kills < 3; kills++) {
 		/* after a commit, so that there is something to lose; or the end was reached */
 		if (!harness_next_signal(&h, &signal, 5000))
 			break;
 		ck_assert_int_eq(harness_daemon_end(&h, SIGKILL), 128 + SIGKILL);
+		if (long_files[_i].touched)
+			touch(&h, long_files[_i].name, kills);
 		harness_daemon(&h);
 	}
 	harness_wait_figure(&h, "referrals.requested", ROWS);
@@ -176,7 +198,8 @@ int main(void)
 
 	tcase_set_timeout(tests, 600);
 	tcase_add_loop_test(tests, every_step_of_the_store_can_be_the_last, 0, DOCUMENTS_SOURCES);
-	tcase_add_test(tests, kill_9_in_the_middle_of_a_long_file_loses_and_doubles_nothing);
+	tcase_add_loop_test(tests, kill_9_in_the_middle_of_a_long_file_loses_and_doubles_nothing, 0,
+			    (int)(sizeof(long_files) / sizeof(long_files[0])));
 	suite_add_tcase(suite, tests);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_ENV);

@@ -83,17 +83,53 @@ START_TEST(a_plugin_that_crashes_in_open_is_quarantined)
 }
 END_TEST
 
-START_TEST(a_document_that_crashes_its_worker_is_named_and_kept)
+/* The document that the plugin cannot bear is put away with the reason, and the source works on. */
+static void expect_put_away(const char *name, const char *how)
 {
-	char path[HARNESS_PATH_MAX];
+	char path[HARNESS_PATH_MAX], file[64];
+	char *reason;
+
+	harness_wait_path(&h, harness_spool_path(&h, "bad", "failed", name, path), true);
+	(void)snprintf(file, sizeof(file), "%s.reason", name);
+	reason = harness_read(&h, harness_spool_path(&h, "bad", "failed", file, path));
+	harness_assert(
+		&h,
+		strstr(reason, "reason: the worker died 3 times while reading it; the last one "),
+		"%s", reason);
+	harness_assert(&h, strstr(reason, how), "%s", reason);
+	free(reason);
+	harness_wait_source(&h, "bad", "idle");
+}
+
+START_TEST(a_document_that_crashes_its_worker_is_put_away)
+{
+	char text[512];
 
 	begin("crash_document");
 	harness_wait_source(&h, "bad", "idle");
 	harness_drop(&h, "bad", "poison", "x");
-	harness_wait_source(&h, "bad", "quarantined");
 	harness_wait_log(&h, "while reading 'poison'");
-	harness_wait_path(&h, harness_spool_path(&h, "bad", "incoming", "poison", path), true);
+	expect_put_away("poison", "died by signal 11 (Segmentation fault)");
+	harness_source_text(&h, "bad", "LastFault", text, sizeof(text));
+	ck_assert_ptr_nonnull(strstr(text, "signal 11"));
 	goes_on("1", "abc", 3);
+}
+END_TEST
+
+START_TEST(the_documents_behind_a_poisoned_one_are_read)
+{
+	char path[HARNESS_PATH_MAX];
+
+	harness_plugin(&h, "doc_demo");
+	harness_config(&h, "bad.conf", "[source bad]\nplugin = doc_demo\n");
+	harness_make_spool(&h, "bad");
+	harness_drop(&h, "bad", "a", "level 20000 1\ncrash\n");
+	harness_drop(&h, "bad", "b", "level 20000 2\n");
+	harness_daemon(&h);
+	harness_wait_path(&h, harness_spool_path(&h, "bad", "done", "b", path), true);
+	harness_wait_path(&h, harness_spool_path(&h, "bad", "failed", "a.reason", path), true);
+	harness_wait_figure(&h, "demo.latest", 2);
+	ck_assert_double_eq(harness_source_number(&h, "bad", "Accepted"), 1);
 }
 END_TEST
 
@@ -134,9 +170,8 @@ START_TEST(a_plugin_that_writes_garbage_is_killed_with_a_clear_line)
 {
 	begin("garbage");
 	harness_drop(&h, "bad", "x", "x");
-	harness_wait_source(&h, "bad", "quarantined");
-	harness_wait_log(&h,
-			 "killed for breaking the rules of the link (violation 3 of this source)");
+	expect_put_away("x",
+			"killed for breaking the rules of the link (violation 3 of this source)");
 	goes_on("1", "abc", 3);
 }
 END_TEST
@@ -145,8 +180,7 @@ START_TEST(a_plugin_that_closes_its_link_is_ended)
 {
 	begin("closes_fd3");
 	harness_drop(&h, "bad", "x", "x");
-	harness_wait_source(&h, "bad", "quarantined");
-	harness_wait_log(&h, "it closed its link and did not leave");
+	expect_put_away("x", "it closed its link and did not leave");
 	goes_on("1", "abc", 3);
 }
 END_TEST
@@ -173,7 +207,8 @@ int main(void)
 	tcase_add_checked_fixture(tests, set_up, tear_down);
 	tcase_set_timeout(tests, 60);
 	tcase_add_test(tests, a_plugin_that_crashes_in_open_is_quarantined);
-	tcase_add_test(tests, a_document_that_crashes_its_worker_is_named_and_kept);
+	tcase_add_test(tests, a_document_that_crashes_its_worker_is_put_away);
+	tcase_add_test(tests, the_documents_behind_a_poisoned_one_are_read);
 	tcase_add_test(tests, a_plugin_that_hangs_is_shown_then_killed);
 	tcase_add_test(tests, a_plugin_that_floods_fills_neither_the_log_nor_the_loop);
 	tcase_add_test(tests, a_plugin_that_writes_garbage_is_killed_with_a_clear_line);

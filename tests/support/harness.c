@@ -399,15 +399,35 @@ void harness_begin_ctl(struct harness *harness, struct process *process, const c
 
 /* ── begin and end ───────────────────────────────────────────────────────────────────────────── */
 
+static void set_addresses(const struct harness *harness)
+{
+	(void)setenv("STRAITD_BUS", harness->bus.address, 1);
+	(void)setenv("DBUS_SYSTEM_BUS_ADDRESS", harness->bus.address, 1);
+	(void)setenv("DBUS_SESSION_BUS_ADDRESS", harness->bus.address, 1);
+}
+
+void harness_bus_restart(struct harness *harness)
+{
+	int code;
+
+	if (harness->connection != NULL) {
+		dbus_connection_close(harness->connection);
+		dbus_connection_unref(harness->connection);
+		harness->connection = NULL;
+	}
+	private_bus_restart(&harness->bus);
+	set_addresses(harness);
+	code = process_wait(&harness->daemon, PROCESS_DEADLINE_MS);
+	harness_assert(harness, code == 1, "without a bus the daemon ended with %d", code);
+}
+
 void harness_start(struct harness *harness)
 {
 	char path[HARNESS_PATH_MAX];
 
 	*harness = (struct harness){ .program = "straitd", .daemon = { .out = -1 } };
 	private_bus_start(&harness->bus, NULL);
-	(void)setenv("STRAITD_BUS", harness->bus.address, 1);
-	(void)setenv("DBUS_SYSTEM_BUS_ADDRESS", harness->bus.address, 1);
-	(void)setenv("DBUS_SESSION_BUS_ADDRESS", harness->bus.address, 1);
+	set_addresses(harness);
 	(void)unsetenv("NOTIFY_SOCKET");
 	(void)unsetenv("JOURNAL_STREAM");
 	(void)snprintf(harness->directory, sizeof(harness->directory), "/tmp/straitd-test-XXXXXX");
