@@ -23,7 +23,7 @@ WERROR        ?=
 VERSION := 0.1.0
 Q := $(if $(V),,@)
 
-pkgs_main := libevent_core libevent_extra dbus-1 sqlite3 nettle libsystemd
+pkgs_main := libevent_core libevent_extra dbus-1 sqlite3 nettle libzstd libsystemd libseccomp
 pkg_cflags := $(shell $(PKG_CONFIG) --cflags $(pkgs_main) 2>/dev/null)
 
 warnings := -Wall -Wextra -Wshadow -Wmissing-prototypes -Wstrict-prototypes -Wvla -Wwrite-strings \
@@ -44,6 +44,7 @@ lib            := $(BUILD)/libstrait.a
 daemon         := $(BUILD)/straitd
 ctl_objects    := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tools/*.c))
 ctl            := $(BUILD)/straitctl
+ctl_shared     := $(BUILD)/tools/shared/ods.o
 plugin_names   := $(notdir $(patsubst %/,%,$(wildcard plugins/*/)))
 plugins        := $(plugin_names:%=$(BUILD)/plugins/%.so)
 bad_plugins    := $(patsubst tests/plugins/%.c,$(BUILD)/tests/plugins/%.so,$(wildcard tests/plugins/*.c))
@@ -55,8 +56,12 @@ integration_tests := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/integration/test
 .PHONY: all
 all: $(daemon) $(ctl) $(plugins)
 
+# Directories are built in: what was compiled for others is compiled again.
+$(shell mkdir -p $(BUILD); printf '%s\n' '$(paths)' | cmp -s - $(BUILD)/paths || printf '%s\n' '$(paths)' > $(BUILD)/paths)
+
 # ── objects ──────────────────────────────────────────────────────────────────────────────────────
 
+$(addprefix $(BUILD)/,daemon/options.o daemon/straitd.o daemon/bus_manager.o tools/straitctl.o): $(BUILD)/paths
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(all_cflags) $(paths) -c $< -o $@
@@ -80,53 +85,150 @@ $(faulty): $(BUILD)/daemon/main.o $(BUILD)/tests/hooks/fault_point.o $(lib) daem
 	$(Q)$(CC) $(all_ldflags) -Wl,--dynamic-list=daemon/plugin_api.sym -o $@ $(filter %.o,$^) -Wl,--whole-archive $(lib) \
 		-Wl,--no-whole-archive $(main_libs)
 
-$(ctl): $(ctl_objects) $(lib)
-	$(Q)$(CC) $(all_ldflags) -o $@ $(ctl_objects) $(lib) $(shell $(PKG_CONFIG) --libs dbus-1 jansson smartcols) -lm
+$(ctl): $(ctl_objects) $(ctl_shared) $(lib)
+	$(Q)$(CC) $(all_ldflags) -o $@ $(ctl_objects) $(ctl_shared) $(lib) \
+		$(shell $(PKG_CONFIG) --libs dbus-1 jansson smartcols libzip expat libzstd) -lm
+$(BUILD)/tools/%.o: all_cflags += -Iplugins
+# straitctl explain --show finds a cell as the plugin did; of its names only these are seen.
+$(BUILD)/tools/shared/ods.o: $(BUILD)/plugins/home_office/ods.o $(BUILD)/plugins/home_office/table.o
+	@mkdir -p $(@D)
+	$(Q)$(LD) -r -o $@ $^ && objcopy -G ods_open -G ods_read -G ods_close $@
 
 # plugins/NAME/*.c → NAME.so; libraries in plugins/NAME/libs.mk as `NAME_pkgs := …`
 -include $(wildcard plugins/*/libs.mk)
 define plugin_rule
 $(BUILD)/plugins/$(1).so: $$(patsubst %.c,$(BUILD)/%.o,$$(wildcard plugins/$(1)/*.c))
 	$$(Q)$$(CC) -shared $$(sanitize) -Wl,-z,relro,-z,now,-z,noexecstack $$(LDFLAGS) -o $$@ $$^ $$(if $$($(1)_pkgs),$$(shell $$(PKG_CONFIG) --libs $$($(1)_pkgs))) $$($(1)_libs) -lm
-	@chmod go-w $$@
+	@chmod go-w $$(@D) $$@
 endef
 $(foreach name,$(plugin_names),$(eval $(call plugin_rule,$(name))))
 
 $(BUILD)/tests/plugins/%.so: tests/plugins/%.c include/strait/plugin.h
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(all_cflags) -fPIC -shared $< -o $@
-	@chmod go-w $@
+	@chmod go-w $(@D) $@
 
 $(support): $(support_objects)
 	@rm -f $@
 	$(Q)$(AR) rcs $@ $^
 
 # A unit test may bring fakes (tests/support/fake_*.c), which take the place of what the library has: `// needs: fake_x`
-# in its first lines names them. test_plugin_NAME.c is linked with the plugin's own objects and fake_host.
+# in its first lines names them. test_plugin_NAME[_MORE].c is linked with the plugin's own objects and fake_host.
+.SECONDARY: # objects are kept between runs
 .SECONDEXPANSION:
 fakes_of = $(patsubst %,$(BUILD)/tests/support/%.o,$(shell sed -n 's,^// needs: *,,p' $(1)))
 objects_of_plugin = $(patsubst %.c,$(BUILD)/%.o,$(wildcard plugins/$(1)/*.c))
 
-$(BUILD)/tests/unit/test_plugin_%: $(BUILD)/tests/unit/test_plugin_%.o $$(call objects_of_plugin,$$*) \
-		$(BUILD)/tests/support/fake_host.o $(support) $(lib)
-	$(Q)$(CC) $(all_ldflags) -o $@ $^ $(shell $(PKG_CONFIG) --libs check jansson libzip expat) $(main_libs)
+define plugin_test_rule
+$(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/test_plugin_$(1).c tests/unit/test_plugin_$(1)_*.c)): %: %.o \
+		$$(call objects_of_plugin,$(1)) $(BUILD)/tests/support/fake_host.o $(support) $(lib)
+	$$(Q)$$(CC) $$(all_ldflags) -o $$@ $$^ $$(shell $$(PKG_CONFIG) --libs check jansson libzip $$($(1)_pkgs)) $$(main_libs)
+endef
+$(foreach name,$(plugin_names),$(eval $(call plugin_test_rule,$(name))))
 
 $(BUILD)/tests/unit/test_%: $(BUILD)/tests/unit/test_%.o $$(call fakes_of,tests/unit/test_$$*.c) $(support) $(lib)
 	$(Q)$(CC) $(all_ldflags) -Wl,--dynamic-list=daemon/plugin_api.sym -o $@ $^ \
 		$(shell $(PKG_CONFIG) --libs check) $(main_libs)
 
 $(BUILD)/tests/integration/test_%: $(BUILD)/tests/integration/test_%.o $(support) $(lib)
-	$(Q)$(CC) $(all_ldflags) -o $@ $^ $(shell $(PKG_CONFIG) --libs check jansson) $(main_libs)
+	$(Q)$(CC) $(all_ldflags) -o $@ $^ $(shell $(PKG_CONFIG) --libs check jansson expat) $(main_libs)
 
 $(BUILD)/tests/%.o: all_cflags += -Itests/support -Iplugins -Wno-missing-prototypes
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 
+# Small programs that tests and the demo use; never installed.
+tools_for_tests := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/tools/*.c))
+$(BUILD)/tests/tools/%: tests/tools/%.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(all_cflags) -o $@ $< $(all_ldflags) $(shell $(PKG_CONFIG) --libs libzip)
+
 # ── tests ────────────────────────────────────────────────────────────────────────────────────────
 # make check            everything      make check T=test_period    one program
 .PHONY: check unit integration
 test_programs := $(if $(T),$(filter %/$(T),$(unit_tests) $(integration_tests)),$(unit_tests) $(integration_tests))
-check: all $(bad_plugins) $(faulty) $(test_programs)
+check: all $(bad_plugins) $(faulty) $(tools_for_tests) $(test_programs)
 	$(Q)BUILD=$(BUILD) tests/run $(test_programs)
-unit: $(unit_tests)
+unit: $(bad_plugins) $(unit_tests)
 	$(Q)BUILD=$(BUILD) tests/run $(unit_tests)
+
+# The real published files: make check-real DATA=DIR
+.PHONY: check-real check-asan check-clang lint format
+check-real: all $(tools_for_tests)
+	$(Q)BUILD=$(BUILD) tests/real/run $(or $(DATA),$(error say where the files are: make check-real DATA=DIR))
+check-asan:
+	$(Q)$(MAKE) --no-print-directory check BUILD=$(BUILD)-asan SANITIZE=address,undefined CFLAGS='-O1 -g'
+check-clang:
+	$(Q)$(MAKE) --no-print-directory check BUILD=$(BUILD)-clang CC=clang
+lint:
+	$(Q)tests/lint
+format:
+	$(Q)clang-format -i $$(git ls-files '*.c' '*.h')
+
+# ── to see it work ───────────────────────────────────────────────────────────────────────────────
+.PHONY: demo demo-shell
+demo demo-shell: all $(tools_for_tests)
+	$(Q)BUILD=$(BUILD) tests/demo/$(if $(filter demo,$@),run,shell)
+
+# ── installing ───────────────────────────────────────────────────────────────────────────────────
+.PHONY: install install-strip uninstall installcheck
+systemdsystemunitdir ?= $(prefix)/lib/systemd/system
+sysusersdir          ?= $(prefix)/lib/sysusers.d
+tmpfilesdir          ?= $(prefix)/lib/tmpfiles.d
+install_file = $(INSTALL) -D -m $(1) $(2) $(DESTDIR)$(3)
+
+# what goes where: MODE SOURCE TARGET, one a line
+define installed
+755 $(daemon) $(sbindir)/straitd
+755 $(ctl) $(bindir)/straitctl
+$(foreach name,$(plugin_names),644 $(BUILD)/plugins/$(name).so $(plugindir)/$(name).so
+)$(foreach header,$(wildcard include/strait/*.h),644 $(header) $(includedir)/strait/$(notdir $(header))
+)644 $(BUILD)/straitd-plugin.pc $(libdir)/pkgconfig/straitd-plugin.pc
+644 conf/straitd.conf $(docdir)/straitd.conf
+$(foreach example,$(wildcard conf/conf.d/*),644 $(example) $(docdir)/conf.d/$(notdir $(example))
+)644 conf/dbus/org.straitd.Straitd1.conf $(datadir)/dbus-1/system.d/org.straitd.Straitd1.conf
+$(foreach xml,$(wildcard conf/dbus/*.xml),644 $(xml) $(datadir)/dbus-1/interfaces/$(notdir $(xml))
+)644 $(BUILD)/org.straitd.Straitd1.service $(datadir)/dbus-1/system-services/org.straitd.Straitd1.service
+644 $(BUILD)/straitd.service $(systemdsystemunitdir)/straitd.service
+644 systemd/straitd.sysusers $(sysusersdir)/straitd.conf
+644 $(BUILD)/straitd.tmpfiles $(tmpfilesdir)/straitd.conf
+644 README.md $(docdir)/README.md
+$(foreach page,$(wildcard docs/*.md),644 $(page) $(docdir)/$(notdir $(page))
+)
+endef
+
+# Files that name directories are written for the prefix they are installed under.
+substituted := $(addprefix $(BUILD)/,straitd.service org.straitd.Straitd1.service straitd.tmpfiles straitd-plugin.pc)
+$(substituted): $(BUILD)/%: systemd/% $(BUILD)/paths
+	@mkdir -p $(@D)
+	$(Q)sed -e 's,@sbindir@,$(sbindir),g' -e 's,@bindir@,$(bindir),g' -e 's,@sysconfdir@,$(sysconfdir),g' \
+		-e 's,@localstatedir@,$(localstatedir),g' -e 's,@plugindir@,$(plugindir),g' \
+		-e 's,@includedir@,$(includedir),g' -e 's,@prefix@,$(prefix),g' -e 's,@version@,$(VERSION),g' $< > $@
+
+export installed
+install: all $(substituted)
+	$(Q)printf '%s\n' "$$installed" | while read -r mode source target; do \
+		[ -z "$$mode" ] || $(INSTALL) -D -m "$$mode" "$$source" "$(DESTDIR)$$target" || exit 1; done
+	$(Q)$(INSTALL) -d $(DESTDIR)$(sysconfdir)/straitd/conf.d
+install-strip:
+	$(Q)$(MAKE) install INSTALL='$(INSTALL) -s --strip-program=true'
+	$(Q)strip $(DESTDIR)$(sbindir)/straitd $(DESTDIR)$(bindir)/straitctl $(DESTDIR)$(plugindir)/*.so
+uninstall:
+	$(Q)printf '%s\n' "$$installed" | while read -r mode source target; do [ -z "$$mode" ] || rm -f "$(DESTDIR)$$target"; done
+installcheck:
+	$(Q)$(DESTDIR)$(sbindir)/straitd --version && $(DESTDIR)$(bindir)/straitctl --version
+	$(Q)$(DESTDIR)$(sbindir)/straitd --introspect > /dev/null && echo "installed programs run"
+
+.PHONY: clean distclean help
+clean:
+	rm -rf $(BUILD) $(BUILD)-asan $(BUILD)-clang
+distclean: clean
+	rm -rf build build-*
+help:
+	@echo "make              the daemon, straitctl and the plugins, into $(BUILD)/"
+	@echo "make demo         what it does, in half a minute; make demo-shell: a prompt with it running"
+	@echo "make check        all tests that need nothing but this folder (T=test_NAME: one program)"
+	@echo "make check-asan   the same under AddressSanitizer and UndefinedBehaviorSanitizer; check-clang: with clang"
+	@echo "make check-real DATA=DIR   over real published files"
+	@echo "make lint         budgets, include rules, formatting; make format: puts formatting right"
+	@echo "make install      GNU variables: prefix (now $(prefix)), DESTDIR, sysconfdir, plugindir …"
