@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "cleanup.h"
+#include "fnv.h"
 #include "utf8.h"
 
 static const char replacement[] = "\xef\xbf\xbd"; /* U+FFFD */
@@ -223,25 +224,14 @@ void bus_put_value(struct bus_writer *writer, const struct bus_value *value)
 	bus_put_end(writer);
 }
 
-/* FNV-1a, 64 bits (draft-eastlake-fnv, section 2 and 5). */
-static uint64_t hash_bytes(const void *data, size_t size)
-{
-	const unsigned char *bytes = data;
-	uint64_t hash = UINT64_C(0xcbf29ce484222325);
-
-	for (size_t i = 0; i < size; i++)
-		hash = (hash ^ bytes[i]) * UINT64_C(0x100000001b3);
-	return hash;
-}
-
 uint64_t bus_value_fingerprint(const struct bus_value *value)
 {
 	uint64_t bits = 0;
 
 	switch (value->type) {
 	case DBUS_TYPE_STRING:
-		return value->as.text ? hash_bytes(value->as.text, strlen(value->as.text))
-				      : hash_bytes("", 0);
+		return value->as.text ? fnv_add(FNV_START, value->as.text, strlen(value->as.text))
+				      : fnv_add(FNV_START, "", 0);
 	case DBUS_TYPE_DOUBLE: /* by bits, so that NaN equals itself */
 		memcpy(&bits, &value->as.number, sizeof(bits));
 		return bits;

@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "clock.h"
+#include "fnv.h"
 
 #define STEP_OBSERVATIONS 1000u /* a fault point of test builds after so many */
 
@@ -43,16 +44,9 @@ static void series_labels(const struct metric_declaration *metric,
 	}
 }
 
-/* FNV-1a (Fowler, Noll, Vo) over metric and labels. */
 static uint64_t series_hash(const char *metric, const char *labels)
 {
-	uint64_t hash = UINT64_C(0xcbf29ce484222325);
-
-	for (const char *c = metric; *c; c++)
-		hash = (hash ^ (unsigned char)*c) * UINT64_C(0x100000001b3);
-	for (const char *c = labels; *c; c++)
-		hash = (hash ^ (unsigned char)*c) * UINT64_C(0x100000001b3);
-	return hash;
+	return fnv_add(fnv_add(FNV_START, metric, strlen(metric)), labels, strlen(labels));
 }
 
 static struct mapped_series *map_series(struct ledger *ledger, const struct ledger_source *source,

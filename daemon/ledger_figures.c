@@ -13,11 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool same_number(double a, double b)
-{
-	return a == b || (isnan(a) && isnan(b));
-}
-
 static void add_effects(const struct ledger *ledger, const struct formula *formula,
 			const struct store_effects *effects, struct store_effect *sum)
 {
@@ -54,7 +49,7 @@ static struct store_effect effect_on(const struct ledger *ledger,
 static enum cause cause_of(const struct figure *old, const struct figure_value *now,
 			   const struct store_effect *effect)
 {
-	if (same_number(old->value, now->value) && strcmp(old->period, now->period) == 0)
+	if (value_same(old->value, now->value) && strcmp(old->period, now->period) == 0)
 		return CAUSE_STATUS;
 	if (isnan(old->value))
 		return CAUSE_NEW;
@@ -99,14 +94,14 @@ static void evaluate_one(struct ledger *ledger, struct ledger_figure *figure,
 			.value = NAN, .status = STRAIT_MISSING
 		}; /* its metric is not declared yet */
 	ledger_reader_done(&state);
-	if (same_number(old->value, value.value) && old->status == value.status &&
+	if (value_same(old->value, value.value) && old->status == value.status &&
 	    strcmp(old->period, value.period) == 0 && old->published_at_ms == value.published_at_ms)
 		return;
 	update = add_update(ledger, updates);
 	if (!update)
 		return;
 	*update = (struct ledger_update){ .figure = figure, .value = value, .stale = old->stale };
-	update->changed = !(same_number(old->value, value.value) && old->status == value.status &&
+	update->changed = !(value_same(old->value, value.value) && old->status == value.status &&
 			    strcmp(old->period, value.period) == 0);
 	update->cause = cause_of(old, &value, effect);
 }

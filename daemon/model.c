@@ -4,6 +4,8 @@
  */
 #include "model.h"
 
+#include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 const char *cause_word(enum cause cause)
@@ -21,6 +23,17 @@ const char *cause_word(enum cause cause)
 		return "stale";
 	}
 	return "unknown";
+}
+
+bool value_same(double a, double b)
+{
+	return a == b || (isnan(a) && isnan(b));
+}
+
+void sha256_text(const uint8_t sha256[SHA256_BYTES], char ret_text[SHA256_TEXT_BYTES])
+{
+	for (size_t i = 0; i < SHA256_BYTES; i++)
+		(void)snprintf(ret_text + 2 * i, 3, "%02x", sha256[i]);
 }
 
 enum strait_status status_worse(enum strait_status a, enum strait_status b)

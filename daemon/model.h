@@ -30,6 +30,12 @@ struct figure {
 	bool stale;
 };
 
+/* Equal as figures are: a missing value (NaN) is the same as a missing value. */
+bool value_same(double a, double b);
+/* 64 lower-case digits and a NUL. */
+#define SHA256_TEXT_BYTES (2 * SHA256_BYTES + 1)
+void sha256_text(const uint8_t sha256[SHA256_BYTES], char ret_text[SHA256_TEXT_BYTES]);
+
 /* Answer of a query that computes a figure: nothing to free. */
 struct figure_value {
 	double value;

@@ -59,12 +59,6 @@ struct originals {
 
 /* ── names ─────────────────────────────────────────────────────────────────────────────────── */
 
-static void hash_text(const uint8_t sha256[SHA256_BYTES], char text[HASH_TEXT + 1])
-{
-	for (size_t i = 0; i < SHA256_BYTES; i++)
-		(void)snprintf(text + 2 * i, 3, "%02x", sha256[i]);
-}
-
 /* ret_sha256 from 64 lower-case digits with that suffix behind them. */
 static bool hash_of_name(const char *name, const char *suffix, uint8_t ret_sha256[SHA256_BYTES])
 {
@@ -90,7 +84,7 @@ static void file_name(const uint8_t sha256[SHA256_BYTES], char name[FILE_NAME_MA
 {
 	char text[HASH_TEXT + 1];
 
-	hash_text(sha256, text);
+	sha256_text(sha256, text);
 	(void)snprintf(name, FILE_NAME_MAX, "%.2s/%s" SUFFIX, text, text);
 }
 
@@ -254,7 +248,7 @@ static void forget_pending(struct originals *originals, const uint8_t sha256[SHA
 {
 	char name[HASH_TEXT + 1];
 
-	hash_text(sha256, name);
+	sha256_text(sha256, name);
 	(void)unlinkat(originals->pending, name, 0); /* gone already is as good */
 }
 
@@ -278,7 +272,7 @@ static int open_document(struct originals *originals, const uint8_t sha256[SHA25
 	struct stat status;
 	int document;
 
-	hash_text(sha256, name);
+	sha256_text(sha256, name);
 	fd = openat(originals->pending, name, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	if (fd < 0)
 		return -1;
@@ -302,7 +296,7 @@ static bool start_archiver(struct originals *originals, const uint8_t sha256[SHA
 	struct fault fault;
 	uint64_t bytes;
 
-	hash_text(sha256, name);
+	sha256_text(sha256, name);
 	*ret_later = false;
 	document = open_document(originals, sha256, &bytes);
 	if (document < 0) {
@@ -369,7 +363,7 @@ static void archived(struct originals *originals, int status)
 {
 	char name[HASH_TEXT + 1];
 
-	hash_text(originals->sha256, name);
+	sha256_text(originals->sha256, name);
 	originals->pid = 0;
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 0) {
 		if (!put_in_place(originals))
@@ -482,7 +476,7 @@ void originals_keep(struct originals *originals, const char *path,
 				0); /* only its place in the order */
 		return;
 	}
-	hash_text(sha256, name);
+	sha256_text(sha256, name);
 	(void)unlinkat(originals->pending, name,
 		       0); /* an earlier one may lead to a file that went */
 	if (symlinkat(path, originals->pending, name) < 0)

@@ -16,22 +16,14 @@
 
 #define REASON_TEXT_MAX 2048
 
-static void hex(const uint8_t *bytes, size_t size, char *ret_text)
-{
-	size_t i;
-
-	for (i = 0; i < size; i++)
-		(void)snprintf(ret_text + 2 * i, 3, "%02x", bytes[i]);
-}
-
 static void write_reason(const struct source *source, const struct failed_document *document,
 			 const char *reason, char *buffer, size_t size)
 {
-	char sha256[2 * SHA256_BYTES + 1] = "not known: it was refused before it was read";
+	char sha256[SHA256_TEXT_BYTES] = "not known: it was refused before it was read";
 	char when[PERIOD_TEXT_MAX];
 
 	if (document->sha256)
-		hex(document->sha256, SHA256_BYTES, sha256);
+		sha256_text(document->sha256, sha256);
 	(void)snprintf(
 		buffer, size,
 		"reason: %s\n"

@@ -311,7 +311,7 @@ static void settle(struct store *store, const struct store_release *release, int
 		return;
 	if (!now.exists && newer_covers(store, release, metric, day))
 		return;
-	if (now.exists && !(now.value == value || (isnan(now.value) && isnan(value))))
+	if (now.exists && !value_same(now.value, value))
 		effect->revised = true;
 	effect->touched = true;
 	store_run(

@@ -14,6 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fnv.h"
+
 #define PART_BYTES                                                                                 \
 	26u /* series i64, day i32, status u8, distribution u8, value f64, metric u32              \
 	     */
@@ -75,25 +77,16 @@ static size_t decode_parts(const unsigned char *in, size_t size, struct store_pa
 	return count;
 }
 
-/* FNV-1a, 64 bits (Fowler, Noll, Vo): only to order versions that are equal in everything else. */
-static uint64_t digest_bytes(uint64_t digest, const void *data, size_t size)
-{
-	const unsigned char *bytes = data;
-
-	for (size_t i = 0; i < size; i++)
-		digest = (digest ^ bytes[i]) * UINT64_C(0x100000001b3);
-	return digest;
-}
-
+/* Only to order versions that are equal in everything else. */
 static int64_t digest_of(const struct store_part *parts, size_t count, uint64_t replaces)
 {
-	uint64_t digest = digest_bytes(UINT64_C(0xcbf29ce484222325), &replaces, sizeof(replaces));
+	uint64_t digest = fnv_add(FNV_START, &replaces, sizeof(replaces));
 
 	for (size_t i = 0; i < count; i++) {
-		digest = digest_bytes(digest, &parts[i].series_hash, sizeof(parts[i].series_hash));
-		digest = digest_bytes(digest, &parts[i].day, sizeof(parts[i].day));
-		digest = digest_bytes(digest, &parts[i].status, sizeof(parts[i].status));
-		digest = digest_bytes(digest, &parts[i].value, sizeof(parts[i].value));
+		digest = fnv_add(digest, &parts[i].series_hash, sizeof(parts[i].series_hash));
+		digest = fnv_add(digest, &parts[i].day, sizeof(parts[i].day));
+		digest = fnv_add(digest, &parts[i].status, sizeof(parts[i].status));
+		digest = fnv_add(digest, &parts[i].value, sizeof(parts[i].value));
 	}
 	return (int64_t)digest;
 }

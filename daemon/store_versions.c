@@ -150,11 +150,6 @@ static void record_instant(void *context, int64_t known_at_ms, int64_t release)
 		 &(struct said){ .published_at = known_at_ms, .release = release });
 }
 
-static bool same_value(double a, double b)
-{
-	return a == b || (isnan(a) && isnan(b));
-}
-
 /* The value at each instant, leaving out those that changed nothing. */
 static size_t replay_instants(struct store *store, const struct store_selection *selection,
 			      int32_t day, const struct saids *saids, struct version_row *rows)
@@ -177,7 +172,7 @@ static size_t replay_instants(struct store *store, const struct store_selection 
 					     .value = point_count ? points[0].value : NAN,
 					     .status = point_count ? points[0].status : 0 };
 		free(points);
-		if (count ? same_value(row->value, rows[count - 1].value) &&
+		if (count ? value_same(row->value, rows[count - 1].value) &&
 				    row->status == rows[count - 1].status
 			  : !row->status)
 			continue;
