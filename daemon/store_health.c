@@ -236,20 +236,29 @@ static void keep_failed(struct store *store, int64_t source, const struct failed
 		  rejected - counted, source);
 }
 
+/* A page of another shape is as old as it says. One that says that it is given up says so whenever
+   it is read: only what is published after that shows that its source goes on. */
+static void keep_trouble(struct store *store, int64_t source,
+			 const struct failed_document *document, int64_t now_ms)
+{
+	bool as_it_says = document->class_ == STRAIT_FAULT_DRIFTED && document->published_at_ms;
+
+	store_run(
+		store,
+		"UPDATE source SET trouble = ?1, trouble_text = ?2, trouble_at = ?3 WHERE id = ?4 AND ?3 >= trouble_at",
+		"itii", (int64_t)document->class_, document->reason,
+		as_it_says ? document->published_at_ms : now_ms, source);
+	store_run(store, "UPDATE source SET answered_at = max(answered_at, ?) WHERE id = ?", "ii",
+		  now_ms, source);
+}
+
 void store_fail_document(struct store *store, int64_t source,
 			 const struct failed_document *document, int64_t now_ms)
 {
 	store_step();
 	if (document->sha256)
 		keep_failed(store, source, document, now_ms);
-	if (document->class_ == STRAIT_FAULT_DRIFTED || document->class_ == STRAIT_FAULT_RETIRED) {
-		store_run(store,
-			  "UPDATE source SET trouble = ?1, trouble_text = ?2, trouble_at = ?3"
-			  " WHERE id = ?4 AND ?3 >= trouble_at",
-			  "itii", (int64_t)document->class_, document->reason,
-			  document->published_at_ms ? document->published_at_ms : now_ms, source);
-		store_run(store, "UPDATE source SET answered_at = max(answered_at, ?) WHERE id = ?",
-			  "ii", now_ms, source);
-	}
+	if (document->class_ == STRAIT_FAULT_DRIFTED || document->class_ == STRAIT_FAULT_RETIRED)
+		keep_trouble(store, source, document, now_ms);
 	store_run(store, "UPDATE source SET last_read = ? WHERE id = ?", "ii", now_ms, source);
 }

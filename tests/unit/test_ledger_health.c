@@ -229,9 +229,23 @@ END_TEST
 START_TEST(an_old_document_that_fails_late_is_no_trouble)
 {
 	import("newer", "2026-05-23", CASE_PEOPLE, "2026-05-22", 6);
-	fail_document("bad", STRAIT_FAULT_RETIRED, 0, false);
+	fail_document("bad", STRAIT_FAULT_DRIFTED, 0, false);
 	ck_assert_int_eq(totals().health.trouble, 0);
 	ck_assert_str_eq(totals().health.trouble_text, "");
+}
+END_TEST
+
+/* Its date does not matter, nor when the rest is read: who answers that, answers it now. */
+START_TEST(a_retired_document_is_trouble_until_something_is_published_after_it_was_read)
+{
+	if (_i == 0)
+		import("newer", "2026-05-23", CASE_PEOPLE, "2026-05-22", 6);
+	fail_document("bad", STRAIT_FAULT_RETIRED, 0, false);
+	if (_i == 1)
+		import("newer", "2026-05-23", CASE_PEOPLE, "2026-05-22", 6);
+	ck_assert_int_eq(totals().health.trouble, STRAIT_FAULT_RETIRED);
+	import("goes-on", "2026-06-02", CASE_PEOPLE, "2026-06-01", 6);
+	ck_assert_int_eq(totals().health.trouble, 0);
 }
 END_TEST
 
@@ -476,6 +490,9 @@ int main(void)
 	tcase_add_test(tcase, the_last_release_is_the_newest_published_one_also_after_a_restart);
 	tcase_add_test(tcase, trouble_stays_through_a_restart_until_newer_content);
 	tcase_add_test(tcase, an_old_document_that_fails_late_is_no_trouble);
+	tcase_add_loop_test(
+		tcase, a_retired_document_is_trouble_until_something_is_published_after_it_was_read,
+		0, 2);
 	tcase_add_test(tcase, a_failure_changes_no_figure);
 	tcase_add_test(tcase, rejects_of_a_failed_document_are_kept_with_their_place);
 	tcase_add_test(tcase, the_same_failure_again_doubles_nothing);
