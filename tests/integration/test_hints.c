@@ -4,7 +4,6 @@
  * names that are none (yet), periods without versions, tables that fit a terminal. Test program;
  * the real daemon on a private bus.
  */
-#include <errno.h>
 #include <pty.h>
 #include <signal.h>
 #include <stdio.h>
@@ -99,7 +98,8 @@ END_TEST
 
 /* ── sources on a terminal ───────────────────────────────────────────────────────────────────── */
 
-/* What `straitctl sources` prints on a terminal of TERMINAL_COLUMNS; to be freed. */
+/* What `straitctl sources` prints on a terminal of TERMINAL_COLUMNS; to be freed. NULL where there
+   are no terminals (a bare chroot without /dev/pts): said as skipped. */
 static char *sources_on_a_terminal(void)
 {
 	const struct winsize size = { .ws_row = 24, .ws_col = TERMINAL_COLUMNS };
@@ -112,6 +112,11 @@ static char *sources_on_a_terminal(void)
 	ck_assert_ptr_nonnull(text);
 	(void)snprintf(program, sizeof(program), "%s/straitctl", getenv("STRAIT_BUILD"));
 	child = forkpty(&terminal, NULL, NULL, &size);
+	if (child < 0 && access("/dev/pts/ptmx", F_OK) < 0) {
+		(void)fputs("SKIP sources on a terminal: there is no /dev/pts\n", stderr);
+		free(text);
+		return NULL;
+	}
 	ck_assert_int_ge(child, 0);
 	if (child == 0) {
 		(void)unsetenv("COLUMNS");
@@ -138,13 +143,15 @@ START_TEST(a_long_fault_is_cut_on_a_terminal_and_whole_elsewhere)
 	harness_source_text(&h, "nca", "LastFault", fault, sizeof(fault));
 	ck_assert_uint_gt(strlen(fault), 40);
 	text = sources_on_a_terminal();
-	ck_assert_ptr_null(strstr(text, fault));
-	ck_assert_ptr_nonnull(strstr(text, "nca"));
-	rest = text;
-	while ((line = strsep(&rest, "\n")) != NULL && line[0] != '\0')
-		lines++;
-	ck_assert_int_eq(lines, 2); /* heading and one: nothing is folded */
-	free(text);
+	if (text) {
+		ck_assert_ptr_null(strstr(text, fault));
+		ck_assert_ptr_nonnull(strstr(text, "nca"));
+		rest = text;
+		while ((line = strsep(&rest, "\n")) != NULL && line[0] != '\0')
+			lines++;
+		ck_assert_int_eq(lines, 2); /* heading and one: nothing is folded */
+		free(text);
+	}
 	CTL(&h, &output, "sources");
 	expect(&output, 0, NULL);
 	ck_assert_msg(strstr(output.out, fault) != NULL, "%s", output.out);
