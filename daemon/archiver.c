@@ -21,6 +21,9 @@
 #include <nettle/sha2.h>
 #include <zstd.h>
 
+#include "model.h"
+#include "write_all.h"
+
 #define LEVEL	      3 /* zstd's own default: 300 MB/s, within a tenth of what slow levels save */
 #define ARCHIVER_NICE 10
 
@@ -34,23 +37,6 @@ struct archiver {
 static void complain(const char *what)
 {
 	(void)fprintf(stderr, "straitd: archiver: %s: %s\n", what, strerror(errno));
-}
-
-static bool write_all(const char *data, size_t size)
-{
-	while (size) {
-		ssize_t written = write(STDOUT_FILENO, data, size);
-
-		if (written < 0 && errno == EINTR)
-			continue;
-		if (written < 0) {
-			complain("cannot write the compressed original");
-			return false;
-		}
-		data += written;
-		size -= (size_t)written;
-	}
-	return true;
 }
 
 /* Everything that the input gives; with end, also what zstd still holds. */
@@ -69,8 +55,10 @@ static bool compress(struct archiver *archiver, size_t size, bool end)
 				      ZSTD_getErrorName(left));
 			return false;
 		}
-		if (!write_all(archiver->out, out.pos))
+		if (write_all(STDOUT_FILENO, archiver->out, out.pos) < 0) {
+			complain("cannot write the compressed original");
 			return false;
+		}
 	} while (in.pos < in.size || (end && left));
 	return true;
 }
@@ -101,11 +89,10 @@ static bool run(struct archiver *archiver)
 static bool has_hash(struct archiver *archiver, const char *wanted)
 {
 	uint8_t digest[SHA256_DIGEST_SIZE];
-	char text[2 * SHA256_DIGEST_SIZE + 1];
+	char text[SHA256_TEXT_BYTES];
 
 	sha256_digest(&archiver->hash, sizeof(digest), digest);
-	for (size_t i = 0; i < sizeof(digest); i++)
-		(void)snprintf(text + 2 * i, 3, "%02x", digest[i]);
+	sha256_text(digest, text);
 	return strcmp(text, wanted) == 0;
 }
 

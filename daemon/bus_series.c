@@ -24,6 +24,7 @@
 #include "bus_private.h"
 #include "cleanup.h"
 #include "period.h"
+#include "write_all.h"
 
 #define BUS_SERIES_KEPT	  8
 #define GRANULARITY_BYTES 16
@@ -118,37 +119,20 @@ static char *query_key(const struct query *query)
 	return NULL;
 }
 
-static int write_all(int fd, const void *data, size_t size, struct fault *fault)
-{
-	const char *at = data;
-
-	while (size) {
-		ssize_t written = write(fd, at, size);
-
-		if (written < 0 && errno == EINTR)
-			continue;
-		if (written <= 0)
-			return fault_errno(fault, written ? errno : EIO,
-					   "cannot write the series into a memfd");
-		at += written;
-		size -= (size_t)written;
-	}
-	return 0;
-}
-
 static int write_series(int fd, const struct series *series, struct fault *fault)
 {
 	const uint64_t count = series->count;
 	char granularity[GRANULARITY_BYTES] = { 0 };
 	const char *duration = granularity_duration(series->granularity);
+	int result;
 
 	memcpy(granularity, duration, strnlen(duration, sizeof(granularity) - 1));
-	if (write_all(fd, &count, sizeof(count), fault) < 0 ||
-	    write_all(fd, granularity, sizeof(granularity), fault) < 0 ||
-	    write_all(fd, series->starts, series->count * sizeof(*series->starts), fault) < 0 ||
-	    write_all(fd, series->values, series->count * sizeof(*series->values), fault) < 0 ||
-	    write_all(fd, series->letters, series->count, fault) < 0)
-		return -1;
+	if ((result = write_all(fd, &count, sizeof(count))) < 0 ||
+	    (result = write_all(fd, granularity, sizeof(granularity))) < 0 ||
+	    (result = write_all(fd, series->starts, series->count * sizeof(*series->starts))) < 0 ||
+	    (result = write_all(fd, series->values, series->count * sizeof(*series->values))) < 0 ||
+	    (result = write_all(fd, series->letters, series->count)) < 0)
+		return fault_errno(fault, -result, "cannot write the series into a memfd");
 	if (fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL) < 0)
 		return fault_errno(fault, errno, "cannot seal the memfd of the series");
 	return 0;

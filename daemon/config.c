@@ -22,6 +22,7 @@
 #include "config_files.h"
 #include "config_scan.h"
 #include "config_sections.h"
+#include "write_all.h"
 
 #define CHANGE_RETENTION_MS   (INT64_C(400) * 24 * 3600 * 1000)
 #define KEEP_ORIGINALS_BYTES  (UINT64_C(1) << 30)
@@ -32,21 +33,6 @@ static int say_nothing(const char *format, ...)
 {
 	(void)format; /* "input line too long in /proc/self/fd/7": of no use; the failure itself is
 			 told */
-	return 0;
-}
-
-static int write_all(int fd, const char *text, size_t size)
-{
-	while (size) {
-		ssize_t written = write(fd, text, size);
-
-		if (written < 0 && errno == EINTR)
-			continue;
-		if (written <= 0)
-			return -1;
-		text += written;
-		size -= (size_t)written;
-	}
 	return 0;
 }
 

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "cleanup.h"
+#include "write_all.h"
 
 #define SPOOL_MODE   0750
 #define REASON_MODE  0640
@@ -164,23 +165,6 @@ static bool is_file(int folder, const char *moved, const struct file_identity *f
 	return same(&now, file);
 }
 
-static int write_all(int fd, const char *text)
-{
-	size_t left = strlen(text);
-
-	while (left) {
-		ssize_t written = write(fd, text, left);
-
-		if (written < 0 && errno == EINTR)
-			continue;
-		if (written < 0)
-			return -errno;
-		text += written;
-		left -= (size_t)written;
-	}
-	return 0;
-}
-
 static int write_reason(int folder, const char *spool, const char *reason, struct fault *fault)
 {
 	CLEANUP(close_fd) int fd = -1;
@@ -190,7 +174,7 @@ static int write_reason(int folder, const char *spool, const char *reason, struc
 		    REASON_MODE);
 	if (fd < 0)
 		return fault_errno(fault, errno, "cannot write %s/failed/%s", spool, REASON_TEMP);
-	result = write_all(fd, reason);
+	result = write_all(fd, reason, strlen(reason));
 	if (result == 0 && fsync(fd) < 0)
 		result = -errno;
 	if (result < 0) {
