@@ -165,6 +165,16 @@ lint:
 format:
 	$(Q)clang-format -i $$(git ls-files '*.c' '*.h')
 
+# ── speed ────────────────────────────────────────────────────────────────────────────────────────
+# make bench [PEERS=1] [B='calls import']   ratios of medians, interleaved in one run (tests/bench/run says how)
+.PHONY: bench
+bench_programs := $(patsubst %.c,$(BUILD)/%,$(shell grep -l '^int main\>' tests/bench/*.c 2>/dev/null))
+bench: all $(bad_plugins) $(bench_programs)
+	$(Q)BUILD=$(BUILD) PEERS=$(PEERS) tests/bench/run $(B)
+# What a bench needs besides the tests' own: `// packages: …` in its first lines.
+$(BUILD)/tests/bench/%: $(BUILD)/tests/bench/%.o $(support) $(lib)
+	$(Q)$(CC) $(all_ldflags) -o $@ $^ $(shell $(PKG_CONFIG) --libs check jansson $(shell sed -n 's,^// packages: *,,p' tests/bench/$*.c)) $(main_libs)
+
 # ── to see it work ───────────────────────────────────────────────────────────────────────────────
 .PHONY: demo demo-shell
 demo demo-shell: all $(tools_for_tests)
@@ -230,5 +240,6 @@ help:
 	@echo "make check        all tests that need nothing but this folder (T=test_NAME: one program)"
 	@echo "make check-asan   the same under AddressSanitizer and UndefinedBehaviorSanitizer; check-clang: with clang"
 	@echo "make check-real DATA=DIR   over real published files"
+	@echo "make bench        speed, as ratios (PEERS=1: to other programs too; B=NAME: one bench)"
 	@echo "make lint         budgets, include rules, formatting; make format: puts formatting right"
 	@echo "make install      GNU variables: prefix (now $(prefix)), DESTDIR, sysconfdir, plugindir …"
