@@ -5,6 +5,7 @@ exec_prefix   ?= $(prefix)
 bindir        ?= $(exec_prefix)/bin
 sbindir       ?= $(exec_prefix)/sbin
 libdir        ?= $(exec_prefix)/lib
+libexecdir    ?= $(exec_prefix)/lib/straitd
 sysconfdir    ?= $(if $(filter /usr,$(prefix)),/etc,$(prefix)/etc)
 localstatedir ?= $(if $(filter /usr,$(prefix)),/var,$(prefix)/var)
 datadir       ?= $(prefix)/share
@@ -37,11 +38,13 @@ all_ldflags = $(sanitize) -pie -Wl,-z,relro,-z,now,-z,noexecstack $(LDFLAGS)
 main_libs := $(shell $(PKG_CONFIG) --libs $(pkgs_main) 2>/dev/null) -liniparser -ldl -lm
 
 paths := -DSTRAITD_VERSION='"$(VERSION)"' -DSYSCONFDIR='"$(sysconfdir)"' -DLOCALSTATEDIR='"$(localstatedir)"' \
-	-DPLUGINDIR='"$(plugindir)"' -DVENDORDIR='"$(prefix)/lib/straitd"'
+	-DLIBEXECDIR='"$(libexecdir)"' -DPLUGINDIR='"$(plugindir)"' -DVENDORDIR='"$(prefix)/lib/straitd"'
 
-lib_objects    := $(patsubst %.c,$(BUILD)/%.o,$(filter-out daemon/main.c,$(wildcard daemon/*.c)))
+lib_objects    := $(patsubst %.c,$(BUILD)/%.o,$(filter-out daemon/main.c daemon/fetcher%,$(wildcard daemon/*.c)))
 lib            := $(BUILD)/libstrait.a
 daemon         := $(BUILD)/straitd
+fetcher_objects := $(patsubst %.c,$(BUILD)/%.o,$(wildcard daemon/fetcher*.c))
+fetcher        := $(BUILD)/straitd-fetcher
 ctl_objects    := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tools/*.c))
 ctl            := $(BUILD)/straitctl
 ctl_shared     := $(BUILD)/tools/shared/ods.o
@@ -54,14 +57,14 @@ unit_tests     := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/test_*.c))
 integration_tests := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/integration/test_*.c))
 
 .PHONY: all
-all: $(daemon) $(ctl) $(plugins)
+all: $(daemon) $(fetcher) $(ctl) $(plugins)
 
 # Directories are built in: what was compiled for others is compiled again.
 $(shell mkdir -p $(BUILD); printf '%s\n' '$(paths)' | cmp -s - $(BUILD)/paths || printf '%s\n' '$(paths)' > $(BUILD)/paths)
 
 # ── objects ──────────────────────────────────────────────────────────────────────────────────────
 
-$(addprefix $(BUILD)/,daemon/options.o daemon/straitd.o daemon/bus_manager.o tools/straitctl.o): $(BUILD)/paths
+$(addprefix $(BUILD)/,daemon/fetch.o daemon/spawn.o daemon/options.o daemon/straitd.o daemon/bus_manager.o tools/straitctl.o): $(BUILD)/paths
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(all_cflags) $(paths) -c $< -o $@
@@ -78,6 +81,12 @@ $(lib): $(lib_objects)
 $(daemon): $(BUILD)/daemon/main.o $(lib) daemon/plugin_api.sym
 	$(Q)$(CC) $(all_ldflags) -Wl,--dynamic-list=daemon/plugin_api.sym -o $@ $< -Wl,--whole-archive $(lib) \
 		-Wl,--no-whole-archive $(main_libs)
+
+# A program of its own: only it carries libcurl and what that brings.
+pkgs_fetcher := libcurl libxml-2.0
+$(fetcher_objects): all_cflags += $(shell $(PKG_CONFIG) --cflags $(pkgs_fetcher))
+$(fetcher): $(fetcher_objects) $(lib)
+	$(Q)$(CC) $(all_ldflags) -o $@ $^ $(shell $(PKG_CONFIG) --libs $(pkgs_fetcher) libevent_core nettle libseccomp libsystemd)
 
 # The daemon with points where tests let it crash (tests/hooks); never installed.
 faulty := $(BUILD)/tests/straitd-faulty
@@ -191,6 +200,7 @@ install_file = $(INSTALL) -D -m $(1) $(2) $(DESTDIR)$(3)
 define installed
 755 $(daemon) $(sbindir)/straitd
 755 $(ctl) $(bindir)/straitctl
+755 $(fetcher) $(libexecdir)/straitd-fetcher
 $(foreach name,$(plugin_names),644 $(BUILD)/plugins/$(name).so $(plugindir)/$(name).so
 )$(foreach header,$(wildcard include/strait/*.h),644 $(header) $(includedir)/strait/$(notdir $(header))
 )644 $(BUILD)/straitd-plugin.pc $(libdir)/pkgconfig/straitd-plugin.pc

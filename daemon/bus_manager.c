@@ -403,6 +403,11 @@ static int retry(struct bus_call *call, struct fault *fault)
 	return sources_retry(call->bus->sources, bus_take_text(&call->arguments), fault);
 }
 
+static int refresh(struct bus_call *call, struct fault *fault)
+{
+	return sources_refresh(call->bus->sources, bus_take_text(&call->arguments), fault);
+}
+
 /* ── properties ────────────────────────────────────────────────────────────────────────────── */
 
 static void get_version(const struct bus_subject *subject, struct bus_value *value)
@@ -520,6 +525,10 @@ static const struct bus_method methods[] = {
 	{ .name = "Retry", .in = "s", .in_names = "source", .out = "", .privileged = true,
 	  .call = retry,
 	  .doc = "Gives a quarantined, waiting or misconfigured source another chance now." },
+	{ .name = "Refresh", .in = "s", .in_names = "source", .out = "", .privileged = true,
+	  .call = refresh,
+	  .doc = "Fetches the url of a source now instead of when it is due; returns at once. What "
+		 "comes of it: the source's LastFetch and FetchFault." },
 	{ .name = NULL },
 };
 

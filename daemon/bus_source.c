@@ -78,6 +78,16 @@ static void get_sandbox(const struct bus_subject *subject, struct bus_value *val
 	value->as.text = subject->of.source.sandbox;
 }
 
+static void get_last_fetch(const struct bus_subject *subject, struct bus_value *value)
+{
+	value->as.i64 = subject->of.source.last_fetch_ms;
+}
+
+static void get_fetch_fault(const struct bus_subject *subject, struct bus_value *value)
+{
+	value->as.text = subject->of.source.fetch_fault;
+}
+
 static const struct bus_property properties[] = {
 	{ .name = "Name",
 	  .type = 's',
@@ -136,6 +146,15 @@ static const struct bus_property properties[] = {
 	  .doc = "What this kernel confines its worker with, beside limits: \"landlock 7, seccomp\" (7: "
 		 "version of the kernel's Landlock), \"seccomp\", \"none\"; empty before the first "
 		 "worker was ready." },
+	{ .name = "LastFetch",
+	  .type = 'x',
+	  .get = get_last_fetch,
+	  .doc = "When its url last gave a document, or said that nothing is new: milliseconds since the "
+		 "epoch, UTC; 0 = never, or it has none." },
+	{ .name = "FetchFault",
+	  .type = 's',
+	  .get = get_fetch_fault,
+	  .doc = "Why the last fetch failed, and when it is tried again; empty when it did not." },
 	{ .name = NULL },
 };
 

@@ -20,11 +20,12 @@
 #define CONFIG_SOURCES_MAX	256u
 #define CONFIG_FIGURES_MAX	4096u
 #define CONFIG_CHECKS_MAX	256u
-#define CONFIG_REJECT_LIMIT	2000u	   /* 20 % */
-#define CONFIG_OPTIONS_MAX	128u	   /* keys of one source */
-#define CONFIG_CHANGE_LIMIT	1000000	   /* rows; the default of change_limit … */
-#define CONFIG_CHANGE_LIMIT_MAX 1000000000 /* … and the greatest that is taken */
-#define CONFIG_ERRORS_MAX	500u	   /* told at once; then one that says there are more */
+#define CONFIG_REJECT_LIMIT	2000u		    /* 20 % */
+#define CONFIG_FETCH_MAX_BYTES	(UINT64_C(1) << 30) /* the default of fetch_max */
+#define CONFIG_OPTIONS_MAX	128u		    /* keys of one source */
+#define CONFIG_CHANGE_LIMIT	1000000		    /* rows; the default of change_limit … */
+#define CONFIG_CHANGE_LIMIT_MAX 1000000000	    /* … and the greatest that is taken */
+#define CONFIG_ERRORS_MAX	500u /* told at once; then one that says there are more */
 
 struct config_option {
 	char *key, *value;
@@ -33,12 +34,14 @@ struct config_option {
 };
 
 struct config_source {
-	char *name;   /* [a-z0-9_-]+ */
-	char *plugin; /* [a-z0-9_]+ */
-	char *input;  /* spool directory; default SPOOL/NAME */
-	char *log;    /* file being appended besides, or NULL */
-	char *url,
-		*follow; /* kept for the fetcher; told "not fetched by this version" as a warning */
+	char *name;		       /* [a-z0-9_-]+ */
+	char *plugin;		       /* [a-z0-9_]+ */
+	char *input;		       /* spool directory; default SPOOL/NAME */
+	char *log;		       /* file being appended besides, or NULL */
+	char *url;		       /* fetched into the spool, or NULL … */
+	char *follow;		       /* … or the page that this glob picks a link of; or NULL */
+	int64_t refresh_ms;	       /* how often; 0 = by the cadence (fetch_schedule.h) */
+	uint64_t fetch_max_bytes;      /* of a document; more is not fetched */
 	int64_t cadence_ms;	       /* 0 = none stated */
 	uint16_t reject_limit;	       /* hundredths of a percent of a document's rows */
 	struct config_option *options; /* all other keys, in order of the file */

@@ -27,6 +27,8 @@ int config_copy_source(const struct config_source *from, struct config_source *r
 		.log = copy_text(from->log, &failed),
 		.url = copy_text(from->url, &failed),
 		.follow = copy_text(from->follow, &failed),
+		.refresh_ms = from->refresh_ms,
+		.fetch_max_bytes = from->fetch_max_bytes,
 		.cadence_ms = from->cadence_ms,
 		.reject_limit = from->reject_limit,
 		.options = calloc(from->option_count + 1, sizeof(*copy.options)),

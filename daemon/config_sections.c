@@ -18,6 +18,7 @@
 #include "config_check.h"
 #include "config_keys.h"
 #include "config_text.h"
+#include "fetch_wire.h"
 #include "formula.h"
 #include "log.h"
 
@@ -174,8 +175,19 @@ static void take_url(struct config_reader *reader, struct config_scan_section *s
 {
 	const struct config_scan_key *url = config_take_key(section, "url"),
 				     *follow = config_take_key(section, "follow");
+	const struct config_scan_key *refresh = config_find_key(section, "refresh"),
+				     *most = config_find_key(section, "fetch_max");
 	char quoted[256];
 
+	source->fetch_max_bytes = CONFIG_FETCH_MAX_BYTES;
+	config_take_duration(reader, section, "refresh", &source->refresh_ms);
+	take_size(reader, section, "fetch_max", &source->fetch_max_bytes);
+	if ((refresh || most) && !config_find_key(section, "url"))
+		config_tell(reader, refresh ? refresh->line : most->line,
+			    "%s is about fetching a url, and [%s] has no url",
+			    refresh ? "refresh" : "fetch_max", section->name);
+	if (url && strlen(url->value) >= FETCH_URL_MAX)
+		config_tell(reader, url->line, "url is longer than %u bytes", FETCH_URL_MAX - 1);
 	if (url && strncmp(url->value, "https://", 8) != 0 &&
 	    strncmp(url->value, "http://", 7) != 0)
 		config_tell(reader, url->line, "url = %s does not begin with https:// or http://",
@@ -548,10 +560,5 @@ void config_check_sections(struct config_reader *reader)
 					  source->name, source->input, other->name, other->file,
 					  other->line);
 		}
-		if (source->url)
-			log_source(LOG_WARNING, source->name,
-				   "url is not fetched by this version; files are expected in "
-				   "'%s/incoming'",
-				   source->input);
 	}
 }

@@ -34,8 +34,9 @@ static const struct unit size_units[] = {
 	{ "G", INT64_C(1) << 30 },
 };
 
-const char *const config_source_keys[] = { "plugin", "input",	"log",	       "url",
-					   "follow", "cadence", "reject_limit" };
+const char *const config_source_keys[] = { "plugin",	"input",   "log",
+					   "url",	"follow",  "refresh",
+					   "fetch_max", "cadence", "reject_limit" };
 const size_t config_source_key_count = sizeof(config_source_keys) / sizeof(config_source_keys[0]);
 
 static bool is_digit(char c)

@@ -173,9 +173,24 @@ static void print_section(struct printer *printer, const char *kind, const char 
 	(void)fprintf(printer->out, "\n# %s:%u\n[%s %s]\n", file, line, kind, name);
 }
 
+/* Shortest text that config_size() reads as the same number. */
+static const char *size_text(char *buffer, size_t size, uint64_t bytes)
+{
+	static const char units[] = "KMG";
+	size_t unit = 0;
+
+	while (bytes && bytes % 1024 == 0 && unit < sizeof(units) - 1) {
+		bytes /= 1024;
+		unit++;
+	}
+	(void)snprintf(buffer, size, "%llu%.*s", (unsigned long long)bytes, unit ? 1 : 0,
+		       unit ? &units[unit - 1] : "");
+	return buffer;
+}
+
 static void print_source(struct printer *printer, const struct config_source *source)
 {
-	char cadence[32], limit[16];
+	char cadence[32], limit[16], bytes[32];
 
 	print_section(printer, "source", source->name, source->file, source->line);
 	print_key(printer, "plugin", source->plugin);
@@ -183,6 +198,12 @@ static void print_source(struct printer *printer, const struct config_source *so
 	print_key(printer, "log", source->log);
 	print_key(printer, "url", source->url);
 	print_key(printer, "follow", source->follow);
+	if (source->refresh_ms)
+		print_key(printer, "refresh",
+			  config_duration_text(cadence, sizeof(cadence), source->refresh_ms));
+	if (source->url)
+		print_key(printer, "fetch_max",
+			  size_text(bytes, sizeof(bytes), source->fetch_max_bytes));
 	if (source->cadence_ms)
 		print_key(printer, "cadence",
 			  config_duration_text(cadence, sizeof(cadence), source->cadence_ms));
@@ -215,21 +236,6 @@ static void print_figure(struct printer *printer, const struct config_figure *fi
 	print_key(printer, "window", figure->window);
 	print_key(printer, "unit", figure->unit);
 	print_key(printer, "title", figure->title);
-}
-
-/* Shortest text that config_size() reads as the same number. */
-static const char *size_text(char *buffer, size_t size, uint64_t bytes)
-{
-	static const char units[] = "KMG";
-	size_t unit = 0;
-
-	while (bytes && bytes % 1024 == 0 && unit < sizeof(units) - 1) {
-		bytes /= 1024;
-		unit++;
-	}
-	(void)snprintf(buffer, size, "%llu%.*s", (unsigned long long)bytes, unit ? 1 : 0,
-		       unit ? &units[unit - 1] : "");
-	return buffer;
 }
 
 static void print_check(struct printer *printer, const struct config_check *check)

@@ -10,6 +10,7 @@
 #include "checks.h"
 #include "explanation.h"
 #include "fault.h"
+#include "fetch_wire.h"
 #include "model.h"
 
 #define IDENTITY_KEY_BYTES 32
@@ -93,6 +94,11 @@ int ledger_refresh_totals(struct ledger *ledger, const char *source, struct sour
 /* A document came again that is complete already. */
 int ledger_answered(struct ledger *ledger, const char *source, const uint8_t sha256[SHA256_BYTES],
 		    struct fault *fault);
+/* What is kept of the last fetch of a source; zeros when there was none. */
+int ledger_get_fetch(struct ledger *ledger, const char *source, struct fetch_state *ret_state,
+		     struct fault *fault);
+int ledger_put_fetch(struct ledger *ledger, const char *source, const struct fetch_state *state,
+		     struct fault *fault);
 /* A document cannot be read: what was committed of it no longer counts (but its records, see
    docs/ARCHITECTURE.md), its rejects are kept and counted, once however often it fails; and the
    source's trouble, if that is what it is. No figure changes. */

@@ -60,6 +60,27 @@ int ledger_answered(struct ledger *ledger, const char *source, const uint8_t sha
 	return store_end(ledger->store, fault);
 }
 
+int ledger_get_fetch(struct ledger *ledger, const char *source, struct fetch_state *ret_state,
+		     struct fault *fault)
+{
+	struct fetch_state state;
+
+	store_begin(ledger->store);
+	store_get_fetch(ledger->store, store_source(ledger->store, source), &state);
+	if (store_end(ledger->store, fault) < 0)
+		return -1;
+	*ret_state = state;
+	return 0;
+}
+
+int ledger_put_fetch(struct ledger *ledger, const char *source, const struct fetch_state *state,
+		     struct fault *fault)
+{
+	store_begin(ledger->store);
+	store_put_fetch(ledger->store, store_source(ledger->store, source), state);
+	return store_end(ledger->store, fault);
+}
+
 int ledger_fail_document(struct ledger *ledger, const char *source,
 			 const struct failed_document *document, struct fault *fault)
 {

@@ -39,7 +39,7 @@ static const struct limit {
 	{ RLIMIT_RTPRIO, 0, "rtprio" },
 };
 
-static int lower(int resource, rlim_t value, const char *name, struct fault *fault)
+int sandbox_lower(int resource, uint64_t value, const char *name, struct fault *fault)
 {
 	struct rlimit limit;
 
@@ -75,13 +75,11 @@ static int drop_capabilities(struct fault *fault)
 	return 0;
 }
 
-int sandbox_early(struct fault *fault)
+int sandbox_give_up(struct fault *fault)
 {
-	bool active;
-
 	for (size_t i = 0; i < sizeof(early_limits) / sizeof(early_limits[0]); i++) {
-		if (lower(early_limits[i].resource, early_limits[i].value, early_limits[i].name,
-			  fault) < 0)
+		if (sandbox_lower(early_limits[i].resource, early_limits[i].value,
+				  early_limits[i].name, fault) < 0)
 			return -1;
 	}
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
@@ -89,11 +87,20 @@ int sandbox_early(struct fault *fault)
 	if (drop_capabilities(fault) < 0)
 		return -1;
 	(void)signal(SIGXFSZ, SIG_IGN); /* a write over the limit fails with EFBIG */
-#ifdef STRAIT_COVERAGE			/* such a build writes its counters when the process ends */
+	return 0;
+}
+
+int sandbox_early(struct fault *fault)
+{
+	bool active;
+
+	if (sandbox_give_up(fault) < 0)
+		return -1;
+#ifdef STRAIT_COVERAGE /* such a build writes its counters when the process ends */
 	(void)active;
 	return 0;
 #else
-	if (sandbox_landlock(SANDBOX_EARLY, NULL, fault) < 0)
+	if (sandbox_landlock(SANDBOX_EARLY, NULL, 0, NULL, 0, fault) < 0)
 		return -1;
 	return sandbox_seccomp(SANDBOX_EARLY, &active, fault);
 #endif
@@ -141,16 +148,16 @@ static int close_files(const char *incoming, const char *log, struct fault *faul
 	CLEANUP(free_text) char *directory = directory_of(log);
 	CLEANUP(free_text) char *target = log[0] ? realpath(log, NULL) : NULL;
 	CLEANUP(free_text) char *target_directory = directory_of(target);
-	const char *readable[4] = { NULL };
+	struct sandbox_path readable[3];
 	size_t count = 0;
 
 	if (incoming[0])
-		readable[count++] = incoming;
+		readable[count++] = (struct sandbox_path){ .path = incoming };
 	if (directory)
-		readable[count++] = directory;
+		readable[count++] = (struct sandbox_path){ .path = directory };
 	if (target_directory)
-		readable[count++] = target_directory;
-	return sandbox_landlock(SANDBOX_LATE, readable, fault);
+		readable[count++] = (struct sandbox_path){ .path = target_directory };
+	return sandbox_landlock(SANDBOX_LATE, readable, count, NULL, 0, fault);
 }
 
 #endif
@@ -167,8 +174,9 @@ int sandbox_late(const char *incoming, const char *log, struct sandbox_layers *r
 			fault, FAULT_BUG,
 			"the plugin runs %u threads when `open` returns, which the sandbox would not hold; it must start them in `start`",
 			threads);
-	if (lower(RLIMIT_NOFILE, count_fds() + SANDBOX_FDS_MORE, "nofile", fault) < 0 ||
-	    lower(RLIMIT_FSIZE, 0, "fsize", fault) < 0 || close_files(incoming, log, fault) < 0 ||
+	if (sandbox_lower(RLIMIT_NOFILE, count_fds() + SANDBOX_FDS_MORE, "nofile", fault) < 0 ||
+	    sandbox_lower(RLIMIT_FSIZE, 0, "fsize", fault) < 0 ||
+	    close_files(incoming, log, fault) < 0 ||
 	    sandbox_seccomp(SANDBOX_LATE, &layers.seccomp, fault) < 0)
 		return -1;
 	layers.landlock_abi = sandbox_landlock_abi();

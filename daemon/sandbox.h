@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * sandbox.h - how a worker gives up what it does not need (style rules 41, 42; docs/SECURITY.md).
- * Worker only, but for the text that main publishes.
+ * sandbox.h - how a worker, and a fetcher, give up what they do not need (style rules 41, 42;
+ * docs/SECURITY.md). Worker and fetcher only, but for the text that main publishes.
  *
  * Two steps round the plugin's `open`. What no plugin ever needs goes before its code is in the
  * process; sockets, and files of its own choosing, go after `open`. Neither step can be undone.
@@ -9,6 +9,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "fault.h"
@@ -32,5 +33,14 @@ int sandbox_early(struct fault *fault);
    started threads already, which would be left outside. */
 int sandbox_late(const char *incoming, const char *log, struct sandbox_layers *ret_layers,
 		 struct fault *fault);
+#define SANDBOX_PORTS_MAX 8u
+
+/* The one step of a fetcher, which has read its job and nothing from outside: what a worker gives
+   up as well, but for the network, which stays open to TCP on these ports and to asking for names
+   (no local sockets, so no bus); and of files it writes those of spool/incoming, none larger than
+   max_bytes, and reads what a resolver and TLS need (authorities: one more file of certificates, or
+   NULL). A layer that the kernel lacks is no failure. */
+int sandbox_fetcher(const char *spool, uint64_t max_bytes, const char *authorities,
+		    const uint16_t *ports, size_t port_count, struct fault *fault);
 /* "landlock 7, seccomp", "landlock 7", "seccomp" or "none", in the buffer. Returns it. */
 const char *sandbox_text(const struct sandbox_layers *layers, char buffer[SANDBOX_TEXT_MAX]);

@@ -16,6 +16,7 @@
 #include <linux/sockios.h>
 #include <seccomp.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 
 #define LOW_HALF UINT64_C(0xffffffff)
 
@@ -34,6 +35,11 @@
 	{                                                                                          \
 		.name = #call, .number = SCMP_SYS(call), .match = SANDBOX_NOT, .argument = n,      \
 		.value = unwanted                                                                  \
+	}
+#define CALL_ABOVE(call, n, most)                                                                  \
+	{                                                                                          \
+		.name = #call, .number = SCMP_SYS(call), .match = SANDBOX_ABOVE, .argument = n,    \
+		.value = most                                                                      \
 	}
 #define CALL_OTHERS(call, n)                                                                       \
 	{                                                                                          \
@@ -135,38 +141,30 @@ static const struct sandbox_call writes[] = {
 	CALL_BITS(openat, 2, O_TRUNC, O_TRUNC),
 	CALL(creat),
 	CALL(truncate),
-	CALL(mkdir),
-	CALL(mkdirat),
-	CALL(mknod),
-	CALL(mknodat),
 	CALL(unlink),
 	CALL(unlinkat),
-	CALL(rmdir),
 	CALL(rename),
 	CALL(renameat),
 	CALL(renameat2),
-	CALL(link),
-	CALL(linkat),
-	CALL(symlink),
-	CALL(symlinkat),
-	CALL(chmod),
-	CALL(fchmod),
-	CALL(fchmodat),
-	CALL(chown),
-	CALL(fchown),
-	CALL(lchown),
-	CALL(fchownat),
-	CALL(utime),
-	CALL(utimes),
 	CALL(utimensat),
-	CALL(futimesat),
-	CALL(setxattr),
-	CALL(lsetxattr),
-	CALL(fsetxattr),
-	CALL(removexattr),
-	CALL(lremovexattr),
-	CALL(fremovexattr),
 	END,
+};
+
+/* What also a process that fills files in one directory does not need. */
+static const struct sandbox_call links_and_modes[] = {
+	CALL(mkdir),	    CALL(mkdirat),
+	CALL(mknod),	    CALL(mknodat),
+	CALL(rmdir),	    CALL(link),
+	CALL(linkat),	    CALL(symlink),
+	CALL(symlinkat),    CALL(chmod),
+	CALL(fchmod),	    CALL(fchmodat),
+	CALL(chown),	    CALL(fchown),
+	CALL(lchown),	    CALL(fchownat),
+	CALL(utime),	    CALL(utimes),
+	CALL(futimesat),    CALL(setxattr),
+	CALL(lsetxattr),    CALL(fsetxattr),
+	CALL(removexattr),  CALL(lremovexattr),
+	CALL(fremovexattr), END,
 };
 
 static const struct sandbox_call privileges[] = {
@@ -238,6 +236,18 @@ static const struct sandbox_call network[] = {
 	CALL(socket), CALL(socketpair), CALL(connect), CALL(bind), CALL(listen), END,
 };
 
+/* It asks for names and fetches. No local sockets: the bus is one. A datagram socket pair could be
+   sent to any path. (The resolver binds a netlink socket.) */
+static const struct sandbox_call other_network[] = {
+	CALL_IF(socket, 0, AF_UNIX),
+	CALL_ABOVE(socket, 0, AF_NETLINK),
+	CALL_BITS(socketpair, 1, 0xf, SOCK_DGRAM),
+	CALL(listen),
+	CALL(accept),
+	CALL(accept4),
+	END,
+};
+
 /* It would outlive the worker, or is counted by no limit of it. */
 static const struct sandbox_call shared_memory[] = {
 	CALL(shmget),  CALL(shmat),	CALL(shmctl),	    CALL(semget),	CALL(semop),
@@ -245,18 +255,25 @@ static const struct sandbox_call shared_memory[] = {
 	CALL(mq_open), CALL(mq_unlink), CALL(memfd_create), CALL(memfd_secret), END,
 };
 
+#define EVERYBODY (SANDBOX_EARLY | SANDBOX_FETCHER)
+
 const struct sandbox_group sandbox_groups[] = {
-	{ "a worker starts no program", SANDBOX_EARLY, SANDBOX_TELL, programs },
-	{ "a worker starts no process", SANDBOX_EARLY, SANDBOX_REFUSE, processes },
-	{ "arguments in memory", SANDBOX_EARLY, SANDBOX_UNKNOWN, opaque },
-	{ "other processes are none of a worker's business", SANDBOX_EARLY, SANDBOX_TELL, others },
-	{ "a worker signals nobody but itself", SANDBOX_EARLY, SANDBOX_TELL, signals },
-	{ "a worker stays on its leash", SANDBOX_EARLY, SANDBOX_TELL, leash },
+	{ "a worker starts no program", EVERYBODY, SANDBOX_TELL, programs },
+	{ "a worker starts no process", EVERYBODY, SANDBOX_REFUSE, processes },
+	{ "arguments in memory", EVERYBODY, SANDBOX_UNKNOWN, opaque },
+	{ "other processes are none of a worker's business", EVERYBODY, SANDBOX_TELL, others },
+	{ "a worker signals nobody but itself", EVERYBODY, SANDBOX_TELL, signals },
+	{ "a worker stays on its leash", EVERYBODY, SANDBOX_TELL, leash },
 	{ "a worker writes no file", SANDBOX_EARLY, SANDBOX_TELL, writes },
-	{ "a worker gains no rights", SANDBOX_EARLY, SANDBOX_TELL, privileges },
-	{ "a worker mounts nothing", SANDBOX_EARLY, SANDBOX_TELL, mounts },
-	{ "a worker leaves the kernel alone", SANDBOX_EARLY, SANDBOX_TELL, kernel },
+	{ "a worker changes no file's name, owner or mode", EVERYBODY, SANDBOX_TELL,
+	  links_and_modes },
+	{ "a worker gains no rights", EVERYBODY, SANDBOX_TELL, privileges },
+	{ "a worker mounts nothing", EVERYBODY, SANDBOX_TELL, mounts },
+	{ "a worker leaves the kernel alone", EVERYBODY, SANDBOX_TELL, kernel },
 	{ "a worker opens no connection after `open`", SANDBOX_LATE, SANDBOX_TELL, network },
-	{ "a worker keeps its memory to itself", SANDBOX_LATE, SANDBOX_TELL, shared_memory },
+	{ "a fetcher speaks TCP to servers and asks for names", SANDBOX_FETCHER, SANDBOX_TELL,
+	  other_network },
+	{ "a worker keeps its memory to itself", SANDBOX_LATE | SANDBOX_FETCHER, SANDBOX_TELL,
+	  shared_memory },
 	{ .why = NULL },
 };

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * sandbox_landlock.c - Landlock: which files a worker may open. Worker only.
+ * sandbox_landlock.c - Landlock: which files a worker or a fetcher may open, and
+ * where a fetcher may connect. Worker and fetcher only.
  *
  * Owns nothing. Invariant: every right that the kernel knows and this file knows is handled, and
- * the only ones that are given back are reading files and directories of the inputs. Must never
+ * the only ones that are given back are reading files and directories of the inputs
+ * (a worker's), and what sandbox_fetcher() lists. Must never
  * treat a kernel without Landlock as a failure.
  *
  * Plain system calls: glibc has no functions for these. Constants as in Linux's
@@ -15,6 +17,7 @@
 #include <fcntl.h>
 #include <linux/landlock.h>
 #include <stddef.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -23,18 +26,30 @@
 /* Rights by the ABI that brought them. */
 #define RIGHTS_READ  (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR)
 #define RIGHTS_ABI_1 ((UINT64_C(1) << 13) - 1)
+#define RIGHTS_WRITE                                                                               \
+	(LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_MAKE_REG |                             \
+	 LANDLOCK_ACCESS_FS_REMOVE_FILE | RIGHT_SHORTEN)
+#define RIGHTS_OF_DIRECTORIES                                                                      \
+	(LANDLOCK_ACCESS_FS_READ_DIR | LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_REMOVE_FILE)
 #define RIGHT_REFER                                                                                \
 	(UINT64_C(1) << 13) /* ABI 2: to link or rename from one directory to another              \
 			     */
 #define RIGHT_SHORTEN (UINT64_C(1) << 14) /* ABI 3: truncate */
 #define RIGHT_DEVICE  (UINT64_C(1) << 15) /* ABI 5: ioctl of device files */
 #define RIGHTS_TCP    (UINT64_C(3))	  /* ABI 4: bind, connect */
-#define SCOPE_SOCKETS (UINT64_C(1) << 0)  /* ABI 6: abstract sockets of processes outside */
-#define SCOPE_SIGNALS (UINT64_C(1) << 1)  /* ABI 6: signals to processes outside */
+#define RIGHT_CONNECT (UINT64_C(1) << 1)
+#define RULE_NET_PORT 2			 /* ABI 4 */
+#define SCOPE_SOCKETS (UINT64_C(1) << 0) /* ABI 6: abstract sockets of processes outside */
+#define SCOPE_SIGNALS (UINT64_C(1) << 1) /* ABI 6: signals to processes outside */
 
 /* struct landlock_ruleset_attr as of ABI 6; an older kernel takes it when the rest is 0. */
 struct ruleset {
 	uint64_t files, network, scoped;
+};
+
+/* struct landlock_net_port_attr. */
+struct port_rule {
+	uint64_t allowed_access, port;
 };
 
 uint32_t sandbox_landlock_abi(void)
@@ -63,6 +78,7 @@ static struct ruleset rules_of(enum sandbox_step step, uint32_t abi)
 		rules.files &= ~RIGHTS_READ;
 		break;
 	case SANDBOX_LATE:
+	case SANDBOX_FETCHER:
 		if (abi >= 4)
 			rules.network = RIGHTS_TCP;
 		if (abi >= 6)
@@ -72,22 +88,38 @@ static struct ruleset rules_of(enum sandbox_step step, uint32_t abi)
 	return rules;
 }
 
-static int let_read(int ruleset, const char *directory, struct fault *fault)
+static int allow_path(int ruleset, const struct sandbox_path *path, uint64_t handled,
+		      struct fault *fault)
 {
-	CLEANUP(close_fd) int fd = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	const struct landlock_path_beneath_attr rule = { .allowed_access = RIGHTS_READ,
-							 .parent_fd = fd };
+	CLEANUP(close_fd) int fd = open(path->path, O_PATH | O_CLOEXEC);
+	struct landlock_path_beneath_attr rule = { .allowed_access = RIGHTS_READ, .parent_fd = fd };
+	struct stat status;
 
-	if (fd < 0)
+	if (fd < 0 || fstat(fd, &status) < 0)
 		return 0; /* who wants to read it says more than we can here */
+	if (path->written)
+		rule.allowed_access |= RIGHTS_WRITE & handled;
+	if (!S_ISDIR(status.st_mode))
+		rule.allowed_access &= ~RIGHTS_OF_DIRECTORIES;
 	if (syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) < 0)
-		return fault_errno(fault, errno, "cannot keep '%s' readable in the sandbox",
-				   directory);
+		return fault_errno(fault, errno, "cannot keep '%s' open in the sandbox",
+				   path->path);
 	return 0;
 }
 
-int sandbox_landlock(enum sandbox_step step, const char *const *readable, struct fault *fault)
+static int allow_port(int ruleset, uint16_t port, struct fault *fault)
 {
+	const struct port_rule rule = { .allowed_access = RIGHT_CONNECT, .port = port };
+
+	if (syscall(SYS_landlock_add_rule, ruleset, RULE_NET_PORT, &rule, 0) < 0)
+		return fault_errno(fault, errno, "cannot keep port %u open in the sandbox", port);
+	return 0;
+}
+
+int sandbox_landlock(enum sandbox_step step, const struct sandbox_path *paths, size_t path_count,
+		     const uint16_t *ports, size_t port_count, struct fault *fault)
+{
+	static const struct sandbox_path proc = { .path = "/proc" };
 	uint32_t abi = sandbox_landlock_abi();
 	const struct ruleset rules = rules_of(step, abi);
 	CLEANUP(close_fd) int ruleset = -1;
@@ -97,14 +129,15 @@ int sandbox_landlock(enum sandbox_step step, const char *const *readable, struct
 	ruleset = (int)syscall(SYS_landlock_create_ruleset, &rules, sizeof(rules), 0);
 	if (ruleset < 0)
 		return fault_errno(fault, errno, "cannot make a Landlock ruleset (ABI %u)", abi);
-	if (step == SANDBOX_LATE) {
-		for (; *readable; readable++) {
-			if (let_read(ruleset, *readable, fault) < 0)
-				return -1;
-		}
-		if (SANDBOX_FOR_LEAK_CHECK && let_read(ruleset, "/proc", fault) < 0)
+	for (size_t i = 0; i < path_count; i++)
+		if (allow_path(ruleset, &paths[i], rules.files, fault) < 0)
 			return -1;
-	}
+	for (size_t i = 0; rules.network && i < port_count; i++)
+		if (allow_port(ruleset, ports[i], fault) < 0)
+			return -1;
+	if (SANDBOX_FOR_LEAK_CHECK && step != SANDBOX_EARLY &&
+	    allow_path(ruleset, &proc, rules.files, fault) < 0)
+		return -1;
 	if (syscall(SYS_landlock_restrict_self, ruleset, 0) < 0)
 		return fault_errno(fault, errno, "cannot close the Landlock sandbox (ABI %u)", abi);
 	return 0;

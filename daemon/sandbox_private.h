@@ -5,13 +5,23 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "fault.h"
 
+/* Of a worker, before and after `open`; and the one step of a fetcher. Bits: a group of calls may
+   be refused in several. */
 enum sandbox_step {
-	SANDBOX_EARLY = 1,
-	SANDBOX_LATE,
+	SANDBOX_EARLY = 1 << 0,
+	SANDBOX_LATE = 1 << 1,
+	SANDBOX_FETCHER = 1 << 2,
+};
+
+/* A file or a directory, with all below it, that stays open to the process. */
+struct sandbox_path {
+	const char *path; /* what is not there is passed over */
+	bool written;	  /* files are made, filled, renamed and removed in there too */
 };
 
 /* LeakSanitizer runs at the end of the worker's life, inside the sandbox: it stops the process from
@@ -27,11 +37,17 @@ enum sandbox_step {
 #define SANDBOX_FOR_LEAK_CHECK 0
 #endif
 
+/* sandbox.c: a limit of setrlimit(2), never up; name for the fault. */
+int sandbox_lower(int resource, uint64_t value, const char *name, struct fault *fault);
+/* What every confined process gives up: limits, gaining privileges, capabilities. */
+int sandbox_give_up(struct fault *fault);
+
 /* sandbox_landlock.c: version of the kernel's Landlock ABI; 0 = there is none. */
 uint32_t sandbox_landlock_abi(void);
-/* Early: nothing is written. Late: nothing is read but below these directories either (ends with
-   NULL). 0 also without Landlock. */
-int sandbox_landlock(enum sandbox_step step, const char *const *readable, struct fault *fault);
+/* Early: nothing is written; paths are not used. Late: nothing is read but these either. Fetcher:
+   as late, and TCP goes to these ports only. 0 also without Landlock. */
+int sandbox_landlock(enum sandbox_step step, const struct sandbox_path *paths, size_t path_count,
+		     const uint16_t *ports, size_t port_count, struct fault *fault);
 
 /* sandbox_seccomp.c: refuses the calls of this step. *ret_active false: the kernel has no filters.
  */
@@ -52,6 +68,7 @@ enum sandbox_match {
 	SANDBOX_ANY = 0,
 	SANDBOX_BITS,	   /* (argument & mask) == value */
 	SANDBOX_NOT,	   /* argument != value */
+	SANDBOX_ABOVE,	   /* argument > value */
 	SANDBOX_NOT_MYSELF /* argument != getpid() */
 };
 
@@ -65,7 +82,7 @@ struct sandbox_call {
 
 struct sandbox_group {
 	const char *why;
-	enum sandbox_step step;
+	unsigned int steps; /* enum sandbox_step */
 	enum sandbox_answer answer;
 	const struct sandbox_call *calls; /* ends with a NULL name */
 };

@@ -42,11 +42,13 @@ static void free_filter(scmp_filter_ctx *filter)
 
 #ifdef RESULT_OF
 static atomic_bool told[CALLS_MAX]; /* written by the signal handler only */
+static atomic_uint active_steps;    /* whose groups are refused */
 
 static const char *find_call(int number, const char **ret_why)
 {
 	for (const struct sandbox_group *group = sandbox_groups; group->why; group++) {
-		for (const struct sandbox_call *call = group->calls; call->name; call++) {
+		for (const struct sandbox_call *call = group->calls;
+		     (group->steps & atomic_load(&active_steps)) && call->name; call++) {
 			if (call->number != number)
 				continue;
 			*ret_why = group->why;
@@ -96,9 +98,11 @@ static void on_refused(int number, siginfo_t *info, void *context)
 	RESULT_OF(at) = -EPERM;
 }
 
-static int listen_to_refusals(struct fault *fault)
+static int listen_to_refusals(enum sandbox_step step, struct fault *fault)
 {
 	struct sigaction action = { .sa_sigaction = on_refused, .sa_flags = SA_SIGINFO };
+
+	(void)atomic_fetch_or(&active_steps, (unsigned int)step);
 
 	(void)sigemptyset(&action.sa_mask); /* cannot fail */
 	if (sigaction(SIGSYS, &action, NULL) < 0)
@@ -106,9 +110,9 @@ static int listen_to_refusals(struct fault *fault)
 	return 0;
 }
 #else
-static int listen_to_refusals(struct fault *fault)
+static int listen_to_refusals(enum sandbox_step step, struct fault *fault)
 {
-	(void)fault;
+	(void)step, (void)fault;
 	return 0;
 }
 #endif
@@ -143,6 +147,10 @@ static struct scmp_arg_cmp compare(const struct sandbox_call *call)
 	case SANDBOX_NOT:
 		comparison.datum_a = call->value;
 		break;
+	case SANDBOX_ABOVE:
+		comparison.op = SCMP_CMP_GT;
+		comparison.datum_a = call->value;
+		break;
 	case SANDBOX_NOT_MYSELF:
 		comparison.datum_a = (uint64_t)getpid();
 		break;
@@ -166,7 +174,7 @@ static int fill(scmp_filter_ctx filter, enum sandbox_step step, struct fault *fa
 {
 	for (const struct sandbox_group *group = sandbox_groups; group->why; group++) {
 		for (const struct sandbox_call *call = group->calls;
-		     group->step == step && call->name; call++) {
+		     (group->steps & step) && call->name; call++) {
 			int result = add_call(filter, group->answer, call);
 
 			if (result < 0)
@@ -201,7 +209,7 @@ int sandbox_seccomp(enum sandbox_step step, bool *ret_active, struct fault *faul
 	if (!filter)
 		return fault_set(fault, FAULT_MEMORY, "no memory for the sandbox's filter");
 	prepare(filter);
-	if (fill(filter, step, fault) < 0 || listen_to_refusals(fault) < 0)
+	if (fill(filter, step, fault) < 0 || listen_to_refusals(step, fault) < 0)
 		return -1;
 	result = seccomp_load(filter);
 	if (result == -EINVAL || result == -ENOSYS || result == -EPERM || result == -EACCES)

@@ -607,6 +607,7 @@ struct source *source_new(const struct source_owner *owner, const struct config_
 	}
 	if (ledger_totals(owner->ledger, config->name, &source->totals, fault) < 0)
 		return source_free(source);
+	spool_sweep(config->input);
 	return source;
 }
 

@@ -17,6 +17,7 @@
 #include <event2/event.h>
 
 #include "cleanup.h"
+#include "fetch.h"
 #include "jobs.h"
 #include "log.h"
 #include "plugin_watch.h"
@@ -39,6 +40,7 @@ struct sources {
 	struct event *child; /* SIGCHLD */
 	struct event *sweep; /* zero timer: frees who has left, ends the stop */
 	struct plugin_watch *watch;
+	struct fetches *fetches;
 	bool sandbox_told; /* what this kernel lacks for workers was said */
 	bool stopping;
 	void (*stopped)(void *context);
@@ -169,6 +171,15 @@ static void job_removed(void *context, uint32_t id)
 	sources->events->job_removed(sources->context, id);
 }
 
+static void fetch_changed(void *context, const char *source)
+{
+	struct sources *sources = context;
+
+	sources->events->source_changed(sources->context, source, false);
+}
+
+static const struct fetch_events fetch_events = { .changed = fetch_changed };
+
 static const struct jobs_events jobs_events = {
 	.added = job_added,
 	.changed = job_changed,
@@ -187,6 +198,7 @@ static void reap(struct sources *sources)
 		source_reap(sources->sources[i]);
 	for (i = 0; i < sources->leaving_count; i++)
 		source_reap(sources->leaving[i]);
+	fetches_reap(sources->fetches);
 }
 
 static bool all_at_rest(const struct sources *sources)
@@ -375,6 +387,8 @@ int sources_apply(struct sources *sources, const struct config *config, struct f
 		else if (renew(sources->sources[i], &config->sources[i], fault) < 0)
 			result = -1;
 	}
+	if (fetches_apply(sources->fetches, config, fault) < 0)
+		result = -1;
 	if (!sources->watch)
 		sources->watch = plugin_watch_new(sources->owner.base, sources->plugin_dir,
 						  on_plugin, sources);
@@ -410,10 +424,11 @@ struct sources *sources_new(struct event_base *base, struct ledger *ledger, cons
 	};
 	supervisor_scale_for_tests(&sources->owner.deadlines);
 	sources->jobs = jobs_new(base, &jobs_events, sources);
+	sources->fetches = fetches_new(base, ledger, &fetch_events, sources);
 	sources->child = evsignal_new(base, SIGCHLD, on_child, sources);
 	sources->sweep = evtimer_new(base, on_sweep, sources);
-	if (!sources->plugin_dir || !sources->jobs || !sources->child || !sources->sweep ||
-	    evsignal_add(sources->child, NULL) < 0)
+	if (!sources->plugin_dir || !sources->jobs || !sources->fetches || !sources->child ||
+	    !sources->sweep || evsignal_add(sources->child, NULL) < 0)
 		return sources_free(sources);
 	return sources;
 }
@@ -427,6 +442,7 @@ struct sources *sources_free(struct sources *sources)
 	while (sources->leaving_count)
 		(void)source_free(sources->leaving[--sources->leaving_count]);
 	sources->jobs = jobs_free(sources->jobs);
+	sources->fetches = fetches_free(sources->fetches);
 	sources->watch = plugin_watch_free(sources->watch);
 	if (sources->child)
 		event_free(sources->child);
@@ -446,6 +462,7 @@ void sources_stop(struct sources *sources, void (*done)(void *context), void *co
 	sources->stopped_context = context;
 	for (i = 0; i < sources->count; i++)
 		source_stop(sources->sources[i]);
+	fetches_stop(sources->fetches);
 	arm_sweep(sources); /* when none runs, done is called all the same, and from the loop */
 }
 
@@ -461,6 +478,26 @@ int sources_retry(struct sources *sources, const char *name, struct fault *fault
 	return 0;
 }
 
+int sources_refresh(struct sources *sources, const char *name, struct fault *fault)
+{
+	if (!require(sources, name, fault))
+		return -1;
+	if (sources->stopping)
+		return fault_set(fault, FAULT_NOT_READY, "the daemon is stopping");
+	return fetches_now(sources->fetches, name, fault);
+}
+
+static void fill_info(const struct sources *sources, const struct source *source,
+		      struct source_info *ret_info)
+{
+	struct fetch_info fetch;
+
+	source_info(source, ret_info);
+	fetches_info(sources->fetches, source_name(source), &fetch);
+	ret_info->last_fetch_ms = fetch.answered_ms;
+	ret_info->fetch_fault = fetch.fault;
+}
+
 size_t sources_count(const struct sources *sources)
 {
 	return sources->count;
@@ -470,7 +507,7 @@ int sources_info_at(const struct sources *sources, size_t index, struct source_i
 {
 	if (index >= sources->count)
 		return -1;
-	source_info(sources->sources[index], ret_info);
+	fill_info(sources, sources->sources[index], ret_info);
 	return 0;
 }
 
@@ -481,7 +518,7 @@ int sources_info(const struct sources *sources, const char *name, struct source_
 
 	if (!source)
 		return -1;
-	source_info(source, ret_info);
+	fill_info(sources, source, ret_info);
 	return 0;
 }
 

@@ -50,10 +50,12 @@ struct source_info {
 	uint64_t accepted, rejected;
 	uint32_t restarts;
 	const char *last_fault; /* obituary or fault, "" */
-	const char *sandbox; /* layers that hold its worker (sandbox.h): "landlock 7, seccomp"; ""
-				before the first */
-	double progress;     /* 0…1 of what is being read; 1 when idle */
-	int worker_pid;	     /* 0 = none */
+	const char *sandbox;   /* layers that hold its worker (sandbox.h): "landlock 7, seccomp"; ""
+				  before the first */
+	double progress;       /* 0…1 of what is being read; 1 when idle */
+	int worker_pid;	       /* 0 = none */
+	int64_t last_fetch_ms; /* its url gave a document, or said that nothing is new; 0 = never */
+	const char *fetch_fault; /* why its url could not be fetched the last time; "" */
 };
 
 enum job_state {
@@ -106,6 +108,8 @@ int sources_apply(struct sources *sources, const struct config *config, struct f
  * supervisor). */
 void sources_stop(struct sources *sources, void (*done)(void *context), void *context);
 int sources_retry(struct sources *sources, const char *name, struct fault *fault);
+/* Fetches its url now; as fetches_now() (fetch.h). */
+int sources_refresh(struct sources *sources, const char *name, struct fault *fault);
 
 size_t sources_count(const struct sources *sources);
 int sources_info_at(const struct sources *sources, size_t index, struct source_info *ret_info);

@@ -11,8 +11,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -27,10 +30,17 @@
 
 extern char **environ;
 
+static const char own_program[] = "/proc/self/exe";
+
 /* Nothing else of the daemon's environment reaches a plugin: no tokens, no LD_*, no locale. */
 static const char *const environment_fixed[] = { "PATH=/usr/bin:/bin", "LANG=C.UTF-8", "TZ=UTC" };
-static const char *const environment_passed[] = { "STRAITD_", "ASAN_OPTIONS=", "UBSAN_OPTIONS=",
-						  "LSAN_OPTIONS=", "MALLOC_" };
+static const char *const environment_passed[] = {
+	"STRAITD_", "ASAN_OPTIONS=", "UBSAN_OPTIONS=", "LSAN_OPTIONS=", "MALLOC_", NULL
+};
+/* As curl(1) has them; only for fetchers, since a proxy's address may hold a password. */
+static const char *const environment_fetching[] = { "http_proxy=", "https_proxy=",   "HTTPS_PROXY=",
+						    "all_proxy=",  "ALL_PROXY=",     "no_proxy=",
+						    "NO_PROXY=",   "SSL_CERT_FILE=", NULL };
 
 static const struct limit {
 	int resource;
@@ -38,7 +48,6 @@ static const struct limit {
 } limits[] = {
 	{ RLIMIT_CORE, 0 },
 	{ RLIMIT_NOFILE, SPAWN_FDS_MAX },
-	{ RLIMIT_FSIZE, SPAWN_FILE_MAX_BYTES },
 #if !defined(__SANITIZE_ADDRESS__) /* reserves terabytes of address space */
 	{ RLIMIT_AS, SPAWN_MEMORY_MAX_BYTES },
 #endif
@@ -49,25 +58,33 @@ static const struct limit {
 struct child {
 	pid_t parent;
 	int link_fd, stderr_fd, null_fd; /* all of them ≥ FD_ABOVE */
+	const char *program;
+	rlim_t file_max; /* bytes of a file that it writes */
 	char *argv[4];
 	char *environment[ENVIRONMENT_MAX + 1];
 };
 
-static void fill_environment(struct child *child)
+static size_t pass(struct child *child, size_t count, const char *const *names)
+{
+	for (size_t i = 0; environ && environ[i]; i++)
+		for (size_t j = 0; names[j]; j++)
+			if (count < ENVIRONMENT_MAX &&
+			    strncmp(environ[i], names[j], strlen(names[j])) == 0)
+				child->environment[count++] = environ[i];
+	return count;
+}
+
+static void fill_environment(struct child *child, bool fetching)
 {
 	size_t count = 0;
-	size_t i, j;
+	size_t i;
 
 	for (i = 0; i < sizeof(environment_fixed) / sizeof(environment_fixed[0]); i++)
 		child->environment[count++] =
 			(char *)environment_fixed[i]; /* execve does not write to it */
-	for (i = 0; environ && environ[i]; i++) {
-		for (j = 0; j < sizeof(environment_passed) / sizeof(environment_passed[0]); j++) {
-			if (count < ENVIRONMENT_MAX && strncmp(environ[i], environment_passed[j],
-							       strlen(environment_passed[j])) == 0)
-				child->environment[count++] = environ[i];
-		}
-	}
+	count = pass(child, count, environment_passed);
+	if (fetching)
+		count = pass(child, count, environment_fetching);
 	child->environment[count] = NULL;
 }
 
@@ -113,23 +130,29 @@ static void reset_signals(void)
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-static void lower_limits(void)
+/* Never up: the daemon itself may be limited further. */
+static void lower_limit(const struct limit *limit)
 {
+	struct rlimit now;
+
+	if (getrlimit((unsigned int)limit->resource, &now) < 0)
+		give_up("getrlimit failed");
+	if (now.rlim_max > limit->value)
+		now.rlim_max = limit->value;
+	if (now.rlim_cur > now.rlim_max)
+		now.rlim_cur = now.rlim_max;
+	if (setrlimit((unsigned int)limit->resource, &now) < 0)
+		give_up("setrlimit failed");
+}
+
+static void lower_limits(const struct child *child)
+{
+	const struct limit of_files = { RLIMIT_FSIZE, child->file_max };
 	size_t i;
 
-	for (i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
-		struct rlimit now;
-
-		/* Never up: the daemon itself may be limited further. */
-		if (getrlimit((unsigned int)limits[i].resource, &now) < 0)
-			give_up("getrlimit failed");
-		if (now.rlim_max > limits[i].value)
-			now.rlim_max = limits[i].value;
-		if (now.rlim_cur > now.rlim_max)
-			now.rlim_cur = now.rlim_max;
-		if (setrlimit((unsigned int)limits[i].resource, &now) < 0)
-			give_up("setrlimit failed");
-	}
+	lower_limit(&of_files);
+	for (i = 0; i < sizeof(limits) / sizeof(limits[0]); i++)
+		lower_limit(&limits[i]);
 }
 
 static void offer_to_oom_killer(void)
@@ -163,10 +186,12 @@ static void __attribute__((noreturn)) run(const struct child *child, int last_fd
 	/* Ctrl-C on the daemon's terminal must not reach the worker before the daemon's polite
 	 * STOP. */
 	(void)setsid();
-	lower_limits();
+	lower_limits(child);
 	offer_to_oom_killer();
-	(void)execve("/proc/self/exe", child->argv, child->environment);
-	give_up("cannot run /proc/self/exe: is /proc mounted, and is the daemon's program readable?");
+	(void)execve(child->program, child->argv, child->environment);
+	give_up(child->program == own_program
+			? "cannot run /proc/self/exe: is /proc mounted, and is the daemon's program readable?"
+			: "cannot run straitd-fetcher: is it readable for the daemon?");
 }
 
 static void __attribute__((noreturn)) become_worker(const struct child *child)
@@ -180,9 +205,9 @@ static void __attribute__((noreturn)) become_worker(const struct child *child)
 	run(child, WORKER_FD);
 }
 
-/* stderr stays the daemon's: what the archiver says there is about the daemon's own directory. */
+/* stderr stays the daemon's: an archiver or a fetcher says there what nobody else can. */
 static void __attribute__((noreturn))
-become_archiver(const struct child *child, int in_fd, int out_fd)
+become_filter(const struct child *child, int in_fd, int out_fd)
 {
 	die_with_daemon(child);
 	if (dup2(in_fd, STDIN_FILENO) < 0 || dup2(out_fd, STDOUT_FILENO) < 0)
@@ -214,6 +239,8 @@ int spawn_worker(const char *name, struct spawned *ret_spawned, struct fault *fa
 	int stderr_fds[2] = { -1, -1 };
 	CLEANUP(close_fd) int null_fd = -1;
 	struct child child = { .parent = getpid(),
+			       .program = own_program,
+			       .file_max = SPAWN_FILE_MAX_BYTES,
 			       .argv = { (char *)"straitd", (char *)"--worker", (char *)name,
 					 NULL } };
 	pid_t pid = -1;
@@ -224,7 +251,7 @@ int spawn_worker(const char *name, struct spawned *ret_spawned, struct fault *fa
 		child.link_fd = link_fds[1];
 		child.stderr_fd = stderr_fds[1];
 		child.null_fd = null_fd;
-		fill_environment(&child);
+		fill_environment(&child, /* fetching= */ false);
 		pid = fork();
 		if (pid == 0)
 			become_worker(&child);
@@ -243,23 +270,69 @@ int spawn_worker(const char *name, struct spawned *ret_spawned, struct fault *fa
 	return 0;
 }
 
-int spawn_archiver(const char *sha256, int in_fd, int out_fd, pid_t *ret_pid, struct fault *fault)
+/* Both have their work on fds 0 and 1. */
+static int spawn_filter(struct child *child, const char *what, int in_fd, int out_fd,
+			pid_t *ret_pid, struct fault *fault)
 {
 	CLEANUP(close_fd) int in = fcntl(in_fd, F_DUPFD_CLOEXEC, FD_ABOVE);
 	CLEANUP(close_fd) int out = fcntl(out_fd, F_DUPFD_CLOEXEC, FD_ABOVE);
-	struct child child = { .parent = getpid(),
-			       .argv = { (char *)"straitd", (char *)"--archiver", (char *)sha256,
-					 NULL } };
 	pid_t pid;
 
 	if (in < 0 || out < 0)
-		return fault_errno(fault, errno, "cannot prepare the fds of the archiver");
-	fill_environment(&child);
+		return fault_errno(fault, errno, "cannot prepare the fds of the %s", what);
+	child->parent = getpid();
 	pid = fork();
 	if (pid == 0)
-		become_archiver(&child, in, out);
+		become_filter(child, in, out);
 	if (pid < 0)
-		return fault_errno(fault, errno, "cannot start a process for the archiver");
+		return fault_errno(fault, errno, "cannot start a process for the %s", what);
 	*ret_pid = pid;
 	return 0;
+}
+
+int spawn_archiver(const char *sha256, int in_fd, int out_fd, pid_t *ret_pid, struct fault *fault)
+{
+	struct child child = { .program = own_program,
+			       .file_max = SPAWN_FILE_MAX_BYTES,
+			       .argv = { (char *)"straitd", (char *)"--archiver", (char *)sha256,
+					 NULL } };
+
+	fill_environment(&child, /* fetching= */ false);
+	return spawn_filter(&child, "archiver", in_fd, out_fd, ret_pid, fault);
+}
+
+/* In a build directory and in /usr/sbin it lies beside the daemon's own program. */
+static bool find_helper(const char *program, char path[PATH_MAX])
+{
+	ssize_t size = readlink(own_program, path, PATH_MAX - 1);
+	char *slash;
+
+	if (size > 0) {
+		path[size] = '\0';
+		slash = strrchr(path, '/');
+		if (slash &&
+		    (size_t)snprintf(slash + 1, PATH_MAX - (size_t)(slash + 1 - path), "%s",
+				     program) < PATH_MAX - (size_t)(slash + 1 - path) &&
+		    access(path, X_OK) == 0)
+			return true;
+	}
+	return snprintf(path, PATH_MAX, LIBEXECDIR "/%s", program) < PATH_MAX &&
+	       access(path, X_OK) == 0;
+}
+
+int spawn_fetcher(const char *program, const char *name, uint64_t file_max, int in_fd, int out_fd,
+		  pid_t *ret_pid, struct fault *fault)
+{
+	char path[PATH_MAX];
+	struct child child = { .program = path,
+			       .file_max = file_max,
+			       .argv = { (char *)program, (char *)name, NULL } };
+
+	if (!find_helper(program, path))
+		return fault_set(fault, FAULT_SYSTEM,
+				 "there is no %s beside the daemon's program, nor in " LIBEXECDIR
+				 "; install it, or take 'url' out of the section",
+				 program);
+	fill_environment(&child, /* fetching= */ true);
+	return spawn_filter(&child, "fetcher", in_fd, out_fd, ret_pid, fault);
 }

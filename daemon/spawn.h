@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "fault.h"
@@ -32,3 +33,9 @@ int spawn_worker(const char *name, struct spawned *ret_spawned, struct fault *fa
    no other fd but stderr, limits, dies with this process. The fds stay the caller's. *ret_pid is to
    be reaped by the caller. */
 int spawn_archiver(const char *sha256, int in_fd, int out_fd, pid_t *ret_pid, struct fault *fault);
+/* Runs the program of that name, which lies beside the daemon's own or in the directory of helper
+   programs, with these as fds 0 and 1; else as an archiver, and with the proxies of the daemon's
+   environment. file_max: bytes of a file that it may write. name is only for people who look at ps.
+ */
+int spawn_fetcher(const char *program, const char *name, uint64_t file_max, int in_fd, int out_fd,
+		  pid_t *ret_pid, struct fault *fault);

@@ -184,12 +184,16 @@ static int write_reason(int folder, const char *spool, const char *reason, struc
 	return 0;
 }
 
-static void sweep(int folder)
+void spool_sweep(const char *spool)
 {
+	CLEANUP(close_fd) int folder = -1;
 	CLEANUP(free_directory) DIR *directory = NULL;
 	struct dirent *entry;
-	int fd = fcntl(folder, F_DUPFD_CLOEXEC, 0);
+	int fd;
 
+	if (open_folder(spool, "incoming", &folder, NULL) < 0)
+		return; /* nothing was copied in yet */
+	fd = fcntl(folder, F_DUPFD_CLOEXEC, 0);
 	if (fd < 0)
 		return;
 	directory = fdopendir(fd);
@@ -237,8 +241,6 @@ int spool_create(const char *spool, struct fault *fault)
 			return -1;
 		if (open_folder(spool, folders[i], &fd, fault) < 0)
 			return -1;
-		if (i == 0)
-			sweep(fd);
 	}
 	return 0;
 }

@@ -22,8 +22,10 @@
    not starting with '.', and short enough. */
 bool spool_name_ok(const char *name);
 
-/* Makes the directory, those above it, and its three folders (0750) where they are missing. Removes
-   what an earlier daemon left half copied. */
+/* Removes what an earlier daemon left half copied. Once, before anything is copied: what is being
+   copied now looks the same. */
+void spool_sweep(const char *spool);
+/* Makes the directory, those above it, and its three folders (0750) where they are missing. */
 int spool_create(const char *spool, struct fault *fault);
 #define SPOOL_GONE     1 /* there is no such file (any more) */
 #define SPOOL_REPLACED 2 /* another file has the name by now; it is in incoming/ (again) */

@@ -16,6 +16,7 @@
 #include "batch.h"
 #include "explanation.h"
 #include "fault.h"
+#include "fetch_wire.h"
 #include "model.h"
 
 struct store;
@@ -157,6 +158,8 @@ void store_content_put(struct store *store, const struct store_release *release,
 void store_content_close(struct store *store, const struct store_release *release, bool adds_up,
 			 int64_t now_ms);
 /* A document came that is complete already: the source still answers, if nothing newer is known. */
+void store_get_fetch(struct store *store, int64_t source, struct fetch_state *ret_state);
+void store_put_fetch(struct store *store, int64_t source, const struct fetch_state *state);
 void store_answered(struct store *store, int64_t source, const uint8_t sha256[SHA256_BYTES],
 		    int64_t now_ms);
 /* Takes back what was committed of the document, keeps its rejects, counts them once, and notes

@@ -131,7 +131,14 @@ static const char migration_3[] =
 	" WHERE r.source = source.id AND r.complete = 1), 0);"
 	"UPDATE source SET content_at = min(content_end, answered_at);";
 
-static const char *const migrations[] = { migration_1, migration_2, migration_3 };
+/* Version 4: what is known of the last fetch of a source (fetch_wire.h). */
+static const char migration_4[] =
+	"CREATE TABLE fetch ("
+	" source INTEGER PRIMARY KEY, url TEXT NOT NULL, etag TEXT NOT NULL, last_modified TEXT NOT NULL,"
+	" sha256 BLOB NOT NULL, answered_at INTEGER NOT NULL, next_at INTEGER NOT NULL,"
+	" failures INTEGER NOT NULL);";
+
+static const char *const migrations[] = { migration_1, migration_2, migration_3, migration_4 };
 
 #define SCHEMA_VERSION ((int64_t)(sizeof(migrations) / sizeof(migrations[0])))
 

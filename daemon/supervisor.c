@@ -272,18 +272,23 @@ static void append_fate(const struct supervisor *supervisor, char *buffer, size_
 	append(buffer, size, "; ", fate, "");
 }
 
-void supervisor_scale_for_tests(struct supervisor_deadlines *deadlines)
+int supervisor_test_percent(void)
 {
 	const char *text = getenv("STRAITD_TEST_PERCENT");
 	long percent = text ? strtol(text, NULL, 10) : 0;
+
+	return percent < 1 || percent > 99 ? 100 : (int)percent;
+}
+
+void supervisor_scale_for_tests(struct supervisor_deadlines *deadlines)
+{
+	int percent = supervisor_test_percent();
 	int64_t *const all[] = { &deadlines->start_ms,	      &deadlines->heartbeat_ms,
 				 &deadlines->unresponsive_ms, &deadlines->stop_ms,
 				 &deadlines->term_ms,	      &deadlines->kill_ms,
 				 &deadlines->backoff_min_ms,  &deadlines->backoff_max_ms };
 	size_t i;
 
-	if (percent < 1 || percent > 99)
-		return;
 	for (i = 0; i < sizeof(all) / sizeof(all[0]); i++)
 		*all[i] = *all[i] * percent / 100;
 }

@@ -87,6 +87,7 @@ extern const struct supervisor_deadlines supervisor_deadlines;
 
 /* $STRAITD_TEST_PERCENT (1 to 99) shortens all deadlines to so many percent: a test of a hanging
    worker need not last a minute. No effect without it. */
+int supervisor_test_percent(void); /* 100 without it */
 void supervisor_scale_for_tests(struct supervisor_deadlines *deadlines);
 
 struct supervisor {

@@ -144,6 +144,7 @@ const struct command commands[] = {
 	  0, command_reload },
 	{ "retry", "SOURCE", "Start a quarantined or misconfigured source again", NULL, NULL, 1, 1,
 	  command_retry },
+	{ "refresh", "SOURCE", "Fetch the url of a source now", NULL, NULL, 1, 1, command_refresh },
 	{ 0 },
 };
 

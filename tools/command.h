@@ -54,6 +54,7 @@ enum exit_code command_checks(struct arguments *arguments);
 enum exit_code command_report(struct arguments *arguments);
 enum exit_code command_reload(struct arguments *arguments);
 enum exit_code command_retry(struct arguments *arguments);
+enum exit_code command_refresh(struct arguments *arguments);
 
 /* The first command of that name, or NULL. */
 const struct command *command_find(const char *name);

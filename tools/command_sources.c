@@ -20,8 +20,8 @@
 
 struct shown_source {
 	const char *name, *plugin, *plugin_version, *state, *reason, *freshness, *last_release,
-		*last_fault, *sandbox;
-	dbus_int64_t last_read_ms;
+		*last_fault, *sandbox, *fetch_fault;
+	dbus_int64_t last_read_ms, last_fetch_ms;
 	dbus_uint64_t accepted, rejected;
 	dbus_uint32_t restarts;
 	double progress;
@@ -39,6 +39,7 @@ static void source_read(DBusMessageIter *properties, struct shown_source *ret_so
 		.last_release = "",
 		.last_fault = "",
 		.sandbox = "",
+		.fetch_fault = "",
 		.progress = 1,
 	};
 	const struct property_slot slots[] = {
@@ -51,6 +52,8 @@ static void source_read(DBusMessageIter *properties, struct shown_source *ret_so
 		{ "LastRelease", DBUS_TYPE_STRING, &source.last_release },
 		{ "LastFault", DBUS_TYPE_STRING, &source.last_fault },
 		{ "Sandbox", DBUS_TYPE_STRING, &source.sandbox },
+		{ "FetchFault", DBUS_TYPE_STRING, &source.fetch_fault },
+		{ "LastFetch", DBUS_TYPE_INT64, &source.last_fetch_ms },
 		{ "LastRead", DBUS_TYPE_INT64, &source.last_read_ms },
 		{ "Accepted", DBUS_TYPE_UINT64, &source.accepted },
 		{ "Rejected", DBUS_TYPE_UINT64, &source.rejected },
@@ -99,14 +102,16 @@ static enum tint tint_of_state(const char *state)
 	return TINT_WARN;
 }
 
-/* The last fault with its time in front, or "" when something was committed after it: then it is
- * history, for which there are the log and the property. */
+/* Why its url cannot be fetched; else the last fault with its time in front, or "" when something
+ * was committed after it: then it is history, for which there are the log and the property. */
 static const char *present_fault(const struct shown_source *source)
 {
 	size_t size = strcspn(source->last_fault, " ");
 	char when[TIME_TEXT_MAX];
 	int64_t ms;
 
+	if (source->fetch_fault[0] != '\0')
+		return source->fetch_fault;
 	if (size >= sizeof(when))
 		return source->last_fault;
 	memcpy(when, source->last_fault, size);
@@ -116,14 +121,16 @@ static const char *present_fault(const struct shown_source *source)
 
 static json_t *source_json(const struct shown_source *source)
 {
-	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:I, s:I, s:I, s:s, s:o, s:s}",
-			 "name", source->name, "plugin", source->plugin, "plugin_version",
-			 source->plugin_version, "state", source->state, "reason", source->reason,
-			 "freshness", source->freshness, "last_release", source->last_release,
-			 "last_read", time_json(source->last_read_ms), "accepted",
-			 (json_int_t)source->accepted, "rejected", (json_int_t)source->rejected,
-			 "restarts", (json_int_t)source->restarts, "last_fault", source->last_fault,
-			 "progress", number_json(source->progress), "sandbox", source->sandbox);
+	return json_pack(
+		"{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:I, s:I, s:I, s:s, s:o, s:s, s:o, s:s}",
+		"name", source->name, "plugin", source->plugin, "plugin_version",
+		source->plugin_version, "state", source->state, "reason", source->reason,
+		"freshness", source->freshness, "last_release", source->last_release, "last_read",
+		time_json(source->last_read_ms), "accepted", (json_int_t)source->accepted,
+		"rejected", (json_int_t)source->rejected, "restarts", (json_int_t)source->restarts,
+		"last_fault", source->last_fault, "progress", number_json(source->progress),
+		"sandbox", source->sandbox, "last_fetch", time_json(source->last_fetch_ms),
+		"fetch_fault", source->fetch_fault);
 }
 
 static void print_sources(const struct shown_source *sources, size_t count)
@@ -454,19 +461,32 @@ enum exit_code command_reload(struct arguments *arguments)
 	return tell_unusable(&arguments->client);
 }
 
-enum exit_code command_retry(struct arguments *arguments)
+/* A method with the source as its only argument, that gives nothing back. */
+static enum exit_code ask_of_source(struct arguments *arguments, const char *method,
+				    const char *command, const char *what)
 {
 	const char *source = arguments->words[0];
 	char sentence[256];
 	DBusMessage *reply;
 	enum exit_code code = client_call(
 		&arguments->client,
-		client_new_manager_call("Retry", DBUS_TYPE_STRING, &source, DBUS_TYPE_INVALID), "",
+		client_new_manager_call(method, DBUS_TYPE_STRING, &source, DBUS_TYPE_INVALID), "",
 		&reply);
 
 	if (code != EXIT_GOOD)
 		return code;
 	dbus_message_unref(reply);
-	(void)snprintf(sentence, sizeof(sentence), "source '%.128s' is started again", source);
-	return tell_done(arguments, "retry", source, sentence);
+	(void)snprintf(sentence, sizeof(sentence), "source '%.128s' is %s", source, what);
+	return tell_done(arguments, command, source, sentence);
+}
+
+enum exit_code command_retry(struct arguments *arguments)
+{
+	return ask_of_source(arguments, "Retry", "retry", "started again");
+}
+
+enum exit_code command_refresh(struct arguments *arguments)
+{
+	return ask_of_source(arguments, "Refresh", "refresh",
+			     "being fetched; 'straitctl sources' tells when it is there");
 }

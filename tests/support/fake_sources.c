@@ -69,6 +69,7 @@ struct source_info *fake_source(struct sources *sources, const char *name)
 							  .last_read_ms = 5000,
 							  .accepted = 7,
 							  .last_fault = "",
+							  .fetch_fault = "",
 							  .sandbox = "landlock 7, seccomp",
 							  .progress = 1 };
 		sources->count++;
@@ -219,6 +220,16 @@ int sources_info(const struct sources *sources, const char *name, struct source_
 }
 
 int sources_retry(struct sources *sources, const char *name, struct fault *fault)
+{
+	struct source_info info;
+
+	if (sources_info(sources, name, &info, fault) < 0)
+		return -1;
+	(void)snprintf(sources->retried, sizeof(sources->retried), "%s", name);
+	return 0;
+}
+
+int sources_refresh(struct sources *sources, const char *name, struct fault *fault)
 {
 	struct source_info info;
 

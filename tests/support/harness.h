@@ -122,6 +122,9 @@ void harness_wait_figure(struct harness *harness, const char *name, double value
 uint64_t harness_sequence(struct harness *harness);
 /* Waits until the source is in that state. */
 void harness_wait_source(struct harness *harness, const char *source, const char *state);
+/* Waits until a property of the source has that text in it, or, for "", is empty. */
+void harness_wait_source_text(struct harness *harness, const char *source, const char *property,
+			      const char *wanted);
 /* A property of the source as a number; -1 when there is none. */
 double harness_source_number(struct harness *harness, const char *source, const char *property);
 /* A property of the source as text, in a buffer. */

@@ -262,6 +262,21 @@ void harness_wait_source(struct harness *harness, const char *source, const char
 	}
 }
 
+void harness_wait_source_text(struct harness *harness, const char *source, const char *property,
+			      const char *wanted)
+{
+	long long end = process_now_ms() + HARNESS_DEADLINE_MS;
+	char now[1024];
+
+	(void)bus(harness);
+	while (harness_source_text(harness, source, property, now, sizeof(now)),
+	       *wanted ? !strstr(now, wanted) : now[0] != '\0') {
+		if (!wait_signal(harness, end))
+			harness_fail(harness, "%s of source '%s' is still '%s'; wanted: '%s'",
+				     property, source, now, wanted);
+	}
+}
+
 bool harness_next_signal(struct harness *harness, struct figures_signal *ret_signal,
 			 int deadline_ms)
 {

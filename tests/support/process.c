@@ -142,17 +142,21 @@ void output_done(struct output *output)
 	*output = (struct output){ 0 };
 }
 
+void process_adopt(struct process *process, pid_t pid, int out)
+{
+	*process = (struct process){ .pid = pid, .out = out, .buffer = malloc(LINE_MAX_BYTES) };
+	ck_assert_ptr_nonnull(process->buffer);
+}
+
 void process_start(struct process *process, int stderr_fd, const char *const argv[])
 {
 	int out[2];
+	pid_t pid;
 
-	*process = (struct process){ 0 };
 	ck_assert_int_eq(pipe2(out, O_CLOEXEC), 0);
-	process->pid = spawn(out[1], stderr_fd, argv);
+	pid = spawn(out[1], stderr_fd, argv);
 	(void)close(out[1]);
-	process->out = out[0];
-	process->buffer = malloc(LINE_MAX_BYTES);
-	ck_assert_ptr_nonnull(process->buffer);
+	process_adopt(process, pid, out[0]);
 }
 
 /* The line at the front of the buffer, or NULL. */

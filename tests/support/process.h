@@ -35,6 +35,8 @@ struct process {
 };
 /* stderr_fd: where its standard error goes; -1 = the test's own. */
 void process_start(struct process *process, int stderr_fd, const char *const argv[]);
+/* The same for a child that the test forked itself; out: the reading end of its standard output. */
+void process_adopt(struct process *process, pid_t pid, int out);
 /* The next line without its newline, valid until the next call; NULL after the deadline or at the
  * end. */
 const char *process_line(struct process *process, int deadline_ms);

@@ -123,7 +123,7 @@ static const struct row good_calls[] = {
 	  "'Reason': <''>, 'Freshness': <'fresh'>, 'LastRelease': <'series.ods'>, 'LastRead': "
 	  "<5000>, "
 	  "'Accepted': <7>, 'Rejected': <0>, 'Restarts': <0>, 'LastFault': <''>, 'Progress': "
-	  "<1>, 'Sandbox': <'landlock 7, seccomp'>}" },
+	  "<1>, 'Sandbox': <'landlock 7, seccomp'>, 'LastFetch': <0>, 'FetchFault': <''>}" },
 	{ BUS_ROOT "/job/1", PROPERTIES, "GetAll", "s", { BUS_IFACE_JOB },
 	  "{'Source': <'home-office'>, 'Name': <'file.ods'>, 'State': <'queued'>, 'Progress': <0>, "
 	  "'Accepted': <0>, 'Rejected': <0>, 'Error': <''>, 'Note': <''>}" },

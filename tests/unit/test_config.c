@@ -135,9 +135,9 @@ START_TEST(a_source_has_its_defaults)
 	ck_assert_int_eq(config->sources[1].cadence_ms, 0);
 	ck_assert_uint_eq(config->sources[0].reject_limit, 2000);
 	ck_assert_str_eq(config->sources[1].input, "/spool/log"); /* a log has a spool too */
-	ck_assert_str_eq(logged,
-			 "4 home-office: url is not fetched by this version; files are expected in "
-			 "'/spool/home-office/incoming'\n");
+	ck_assert_uint_eq(source->fetch_max_bytes, CONFIG_FETCH_MAX_BYTES);
+	ck_assert_int_eq(source->refresh_ms, 0); /* by the cadence */
+	ck_assert_str_eq(logged, "");
 	config_free(config);
 }
 END_TEST

@@ -114,6 +114,13 @@ static const struct {
 	  "follows a log: make two sources of it\n" },
 	{ SOURCE "reject_limit = 10\n", "3: reject_limit = '10' is not a share; write a number from 0 to 100, with at most two "
 	  "decimals, and a percent sign\n" },
+	{ SOURCE "refresh = 1h\n",
+	  "3: refresh is about fetching a url, and [source a] has no url\n" },
+	{ SOURCE "fetch_max = 1G\n",
+	  "3: fetch_max is about fetching a url, and [source a] has no url\n" },
+	{ SOURCE "url = https://x/y\nfetch_max = big\n",
+	  "4: fetch_max = 'big' is not a size; write a whole number and perhaps one of K, M, G: 500M; "
+	  "0 for none\n" },
 	{ SOURCE "url = gov.uk/x\n", "3: url = 'gov.uk/x' does not begin with https:// or http://\n" },
 	{ SOURCE "follow = *.ods\n", "3: follow picks a link on the page of a url, and [source a] has no url\n" },
 	{ SOURCE "cadence = weekly\n", "3: cadence = 'weekly' is not a duration; write a whole number and one of s, m, h, d, w: "

@@ -257,6 +257,7 @@ START_TEST(sweeps_what_an_earlier_daemon_left_half_copied)
 	put("incoming/.job-3", "half");
 	put("incoming/a.csv", "whole");
 	ck_assert_int_eq(spool_create(spool, &fault), 0);
+	spool_sweep(spool);
 	ck_assert_str_eq(get("incoming/.job-3"), "");
 	ck_assert_str_eq(get("incoming/a.csv"), "whole");
 }
