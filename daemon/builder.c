@@ -422,6 +422,9 @@ static int check(struct builder *builder, const struct strait_observation *obser
 	if (has_value(observation->status) && !(fabs(observation->value) < value_limit(metric)))
 		return refuse(builder, observation, "%s: the value is not a number below %g",
 			      metric->name, value_limit(metric));
+	if (has_value(observation->status) && metric->kind != STRAIT_LEVEL &&
+	    observation->value < 0)
+		return refuse(builder, observation, "%s: the value is negative", metric->name);
 	if (observation->day < 0 || observation->day > WIRE_DAY_MAX)
 		return refuse(builder, observation,
 			      "%s: the day is not between 1970-01-01 and 2199-12-31", metric->name);

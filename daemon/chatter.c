@@ -2,8 +2,8 @@
  *
  * chatter.c - a worker's stderr and log frames on their way to the log. Main only.
  *
- * Invariant: at most CHATTER_LINES_A_SECOND lines a second and worker reach the log, and what is
- * left out is counted there.
+ * Invariant: at most CHATTER_LINES_A_SECOND lines a second and worker reach the log, far fewer
+ * while it does not stop, and what is left out is counted there.
  */
 #include "chatter.h"
 
@@ -12,7 +12,9 @@
 
 #include "log.h"
 
-#define WINDOW_MS 1000
+#define WINDOW_MS     1000
+#define WINDOW_MAX_MS (60 * 60 * 1000)
+#define WINDOW_LINES  2u /* in a longer one */
 
 static void tell_left_out(struct chatter *chatter)
 {
@@ -23,14 +25,25 @@ static void tell_left_out(struct chatter *chatter)
 	chatter->left_out = 0;
 }
 
+/* One that was too loud for a window is heard for the next one, twice as long, in a few lines. */
+static void next_window(struct chatter *chatter, int64_t now_ms)
+{
+	bool loud = chatter->left_out > 0;
+
+	tell_left_out(chatter);
+	chatter->length_ms = loud ? 2 * chatter->length_ms : WINDOW_MS;
+	if (chatter->length_ms > WINDOW_MAX_MS)
+		chatter->length_ms = WINDOW_MAX_MS;
+	chatter->window_ms = now_ms;
+	chatter->said = 0;
+}
+
 static bool admit(struct chatter *chatter, int64_t now_ms)
 {
-	if (now_ms - chatter->window_ms >= WINDOW_MS) {
-		tell_left_out(chatter);
-		chatter->window_ms = now_ms;
-		chatter->said = 0;
-	}
-	if (chatter->said >= CHATTER_LINES_A_SECOND) {
+	if (now_ms - chatter->window_ms >= chatter->length_ms)
+		next_window(chatter, now_ms);
+	if (chatter->said >=
+	    (chatter->length_ms > WINDOW_MS ? WINDOW_LINES : CHATTER_LINES_A_SECOND)) {
 		chatter->left_out++;
 		return false;
 	}

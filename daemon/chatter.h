@@ -24,7 +24,8 @@ struct chatter {
 	char last[CHATTER_LAST_LINES][CHATTER_LINE_MAX + 1];
 	uint32_t
 		last_count; /* lines ever; the newest is at (last_count - 1) % CHATTER_LAST_LINES */
-	int64_t window_ms;  /* monotonic start of the present second */
+	int64_t window_ms;  /* monotonic start of the present window */
+	int64_t length_ms;  /* of it: a second, longer while more is said than is heard */
 	uint32_t said, left_out;
 };
 

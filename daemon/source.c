@@ -250,7 +250,10 @@ static int obituary_level(const struct source *source)
 	if (source->supervisor.state == SUPERVISOR_QUARANTINED ||
 	    source->supervisor.state == SUPERVISOR_MISCONFIGURED)
 		return LOG_ERR;
-	return source->supervisor.state == SUPERVISOR_BACKOFF ? LOG_WARNING : LOG_INFO;
+	if (source->supervisor.state == SUPERVISOR_BACKOFF)
+		return LOG_WARNING;
+	/* Asked to stop, but it did not end as it should. */
+	return WIFEXITED(source->status) ? LOG_INFO : LOG_WARNING;
 }
 
 void source_note_fault(struct source *source, const char *text)

@@ -58,6 +58,7 @@ struct source {
 		char name[SPOOL_NAME_MAX];
 		uint8_t sha256[SHA256_BYTES];
 		struct file_identity file;
+		int64_t moved_ms; /* monotonic; when it last came further */
 	} document;
 	struct {
 		uint8_t sha256[SHA256_BYTES];

@@ -229,6 +229,7 @@ static int take_document(struct source *source, const struct frame *frame, struc
 	(void)memcpy(source->document.sha256, document.sha256, SHA256_BYTES);
 	source->document.file = document.file;
 	source->document.open = true;
+	source->document.moved_ms = clock_monotonic_ms();
 	source->progress = 0;
 	source->phase = PHASE_ANNOUNCED;
 	tell(source,
@@ -325,6 +326,7 @@ static int take_batch(struct source *source, const struct frame *frame, struct f
 				       batch.number),
 		 "COMMITTED", fault) < 0)
 		return -1;
+	source->document.moved_ms = clock_monotonic_ms();
 	count_batch(source, &batch);
 	source_report(source, &report);
 	follow_batch(source, &batch);
@@ -405,6 +407,22 @@ static void note_catching_up(struct source *source, const struct message_heartbe
 	}
 }
 
+/* A loop without end that emits or reads beats on. Also a plugin that keeps on rejecting comes no
+ * further: its rejects are summed up. */
+static void stop_if_stalled(struct source *source)
+{
+	const struct supervisor_deadlines *deadlines = &source->supervisor.deadlines;
+	int64_t now_ms = clock_monotonic_ms();
+	char text[128];
+
+	if (!source->document.open || now_ms - source->document.moved_ms < deadlines->stall_ms)
+		return;
+	(void)snprintf(text, sizeof(text), "it came no further in its document for %g s",
+		       (double)deadlines->stall_ms / 1000);
+	set_cause(source, text);
+	source_act(source, supervisor_stalled(&source->supervisor, now_ms));
+}
+
 static int take_heartbeat(struct source *source, const struct frame *frame, struct fault *fault)
 {
 	struct message_heartbeat heartbeat;
@@ -424,11 +442,13 @@ static int take_heartbeat(struct source *source, const struct frame *frame, stru
 	if (source->document.open && heartbeat.progress >= 0 && heartbeat.progress <= 1 &&
 	    heartbeat.progress > source->progress) {
 		source->progress = heartbeat.progress;
+		source->document.moved_ms = clock_monotonic_ms();
 		tell(source, (struct document_news){ .step = DOCUMENT_PROGRESS,
 						     .name = source->document.name,
 						     .progress = source->progress });
 		source_counters_changed(source);
 	}
+	stop_if_stalled(source);
 	return 0;
 }
 

@@ -32,6 +32,7 @@ const struct supervisor_deadlines supervisor_deadlines = {
 	.kill_ms = SUPERVISOR_KILL_MS,
 	.backoff_min_ms = SUPERVISOR_BACKOFF_MIN_MS,
 	.backoff_max_ms = SUPERVISOR_BACKOFF_MAX_MS,
+	.stall_ms = SUPERVISOR_STALL_MS,
 };
 
 /* First row that fits counts. A pair that is not here means nothing. */
@@ -286,7 +287,8 @@ void supervisor_scale_for_tests(struct supervisor_deadlines *deadlines)
 	int64_t *const all[] = { &deadlines->start_ms,	      &deadlines->heartbeat_ms,
 				 &deadlines->unresponsive_ms, &deadlines->stop_ms,
 				 &deadlines->term_ms,	      &deadlines->kill_ms,
-				 &deadlines->backoff_min_ms,  &deadlines->backoff_max_ms };
+				 &deadlines->backoff_min_ms,  &deadlines->backoff_max_ms,
+				 &deadlines->stall_ms };
 	size_t i;
 
 	for (i = 0; i < sizeof(all) / sizeof(all[0]); i++)
@@ -393,6 +395,14 @@ enum supervisor_action supervisor_hostile(struct supervisor *supervisor, int64_t
 {
 	set_ending(supervisor, SUPERVISOR_ENDS_BY_DEATH);
 	return step(supervisor, SUPERVISOR_ON_HOSTILE, now_ms);
+}
+
+enum supervisor_action supervisor_stalled(struct supervisor *supervisor, int64_t now_ms)
+{
+	if (!in(supervisor, WORKING))
+		return SUPERVISOR_DO_NOTHING;
+	set_ending(supervisor, SUPERVISOR_ENDS_BY_DEATH);
+	return step(supervisor, SUPERVISOR_ON_STOP, now_ms);
 }
 
 enum supervisor_action supervisor_deadline(struct supervisor *supervisor, int64_t now_ms)

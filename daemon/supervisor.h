@@ -71,6 +71,8 @@ enum supervisor_ending {
 #define SUPERVISOR_TERM_MS (3 * 1000)
 #define SUPERVISOR_KILL_MS                                                                         \
 	(1 * 1000) /* SIGKILL is sent again so often, until the process is gone */
+#define SUPERVISOR_STALL_MS                                                                        \
+	(5 * 60 * 1000) /* a document that comes no further for so long, heartbeats or not */
 #define SUPERVISOR_BACKOFF_MIN_MS (1 * 1000)
 #define SUPERVISOR_BACKOFF_MAX_MS (5 * 60 * 1000)
 #define SUPERVISOR_BLOCK_MAX_S                                                                     \
@@ -79,7 +81,7 @@ enum supervisor_ending {
 
 struct supervisor_deadlines {
 	int64_t start_ms, heartbeat_ms, unresponsive_ms, stop_ms, term_ms, kill_ms;
-	int64_t backoff_min_ms, backoff_max_ms;
+	int64_t backoff_min_ms, backoff_max_ms, stall_ms;
 };
 
 /* The constants above. */
@@ -134,6 +136,9 @@ enum supervisor_action supervisor_committed(struct supervisor *supervisor, uint6
 enum supervisor_action supervisor_leaving(struct supervisor *supervisor,
 					  enum supervisor_ending ending, int64_t now_ms);
 enum supervisor_action supervisor_hostile(struct supervisor *supervisor, int64_t now_ms);
+/* It beats, but what it does leads nowhere: stopped like one that is silent, and that is a death.
+ */
+enum supervisor_action supervisor_stalled(struct supervisor *supervisor, int64_t now_ms);
 enum supervisor_action supervisor_deadline(struct supervisor *supervisor, int64_t now_ms);
 /* Reaped, with waitpid()'s status. */
 enum supervisor_action supervisor_gone(struct supervisor *supervisor, int status, int64_t now_ms);
