@@ -88,9 +88,9 @@ $(fetcher_objects): all_cflags += $(shell $(PKG_CONFIG) --cflags $(pkgs_fetcher)
 $(fetcher): $(fetcher_objects) $(lib)
 	$(Q)$(CC) $(all_ldflags) -o $@ $^ $(shell $(PKG_CONFIG) --libs $(pkgs_fetcher) libevent_core nettle libseccomp libsystemd)
 
-# The daemon with points where tests let it crash (tests/hooks); never installed.
+# The daemon with points where tests let it crash, and that tells what it does to its disk (tests/hooks); never installed.
 faulty := $(BUILD)/tests/straitd-faulty
-$(faulty): $(BUILD)/daemon/main.o $(BUILD)/tests/hooks/fault_point.o $(lib) daemon/plugin_api.sym
+$(faulty): $(BUILD)/daemon/main.o $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/hooks/*.c)) $(lib) daemon/plugin_api.sym
 	$(Q)$(CC) $(all_ldflags) -Wl,--dynamic-list=daemon/plugin_api.sym -o $@ $(filter %.o,$^) -Wl,--whole-archive $(lib) \
 		-Wl,--no-whole-archive $(main_libs)
 
@@ -160,6 +160,16 @@ check: all $(bad_plugins) $(faulty) $(tools_for_tests) $(test_programs)
 	$(Q)BUILD=$(BUILD) tests/run $(test_programs)
 unit: $(bad_plugins) $(unit_tests)
 	$(Q)BUILD=$(BUILD) tests/run $(unit_tests)
+
+# The crash campaign: make torture [SEED=n] [ROWS=n] [SECONDS=n] [POINTS=all] [ONLY=run], or QUICK=1 for about a minute
+.PHONY: torture
+torture_objects := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/torture/*.c))
+torture := $(BUILD)/tests/torture/torture
+$(torture): $(torture_objects) $(support) $(lib)
+	$(Q)$(CC) $(all_ldflags) -o $@ $^ $(shell $(PKG_CONFIG) --libs check jansson expat) $(main_libs)
+torture: all $(faulty) $(torture)
+	$(Q)BUILD=$(BUILD) TORTURE_SEED=$(SEED) TORTURE_ROWS=$(or $(ROWS),$(if $(QUICK),20000)) TORTURE_ONLY=$(ONLY) \
+		TORTURE_SECONDS=$(or $(SECONDS),$(if $(QUICK),60)) TORTURE_POINTS=$(POINTS) tests/torture/run $(torture)
 
 # The real published files: make check-real DATA=DIR
 .PHONY: check-real check-asan check-clang lint format
@@ -249,6 +259,7 @@ help:
 	@echo "make demo         what it does, in half a minute; make demo-shell: a prompt with it running"
 	@echo "make check        all tests that need nothing but this folder (T=test_NAME: one program)"
 	@echo "make check-asan   the same under AddressSanitizer and UndefinedBehaviorSanitizer; check-clang: with clang"
+	@echo "make torture      crashes and power cuts, ten minutes; QUICK=1: one. SEED=n repeats one, ROWS= SECONDS= POINTS=all"
 	@echo "make check-real DATA=DIR   over real published files"
 	@echo "make bench        speed, as ratios (PEERS=1: to other programs too; B=NAME: one bench)"
 	@echo "make lint         budgets, include rules, formatting; make format: puts formatting right"

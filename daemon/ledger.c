@@ -19,6 +19,7 @@
 
 #include "cleanup.h"
 #include "clock.h"
+#include "test_point.h"
 
 /* ── looking things up ─────────────────────────────────────────────────────────────────────── */
 
@@ -480,11 +481,13 @@ static int make_key(const char *state_dir, const char *path, uint8_t *key, struc
 			fault, errno,
 			"cannot make '%s'; is the state directory writable for the daemon's user?",
 			path);
+	test_point();
 	if (getrandom(key, IDENTITY_KEY_BYTES, 0) != IDENTITY_KEY_BYTES)
 		return fault_errno(fault, errno, "no random bytes for '%s'", path);
 	if (write(fd, key, IDENTITY_KEY_BYTES) != IDENTITY_KEY_BYTES || fsync(fd) < 0 ||
 	    rename(temporary, path) < 0)
 		return fault_errno(fault, errno, "cannot write '%s'", path);
+	test_point();
 	directory = open(state_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (directory < 0 || fsync(directory) < 0)
 		return fault_errno(fault, errno, "cannot sync '%s'", state_dir);

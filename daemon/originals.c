@@ -28,6 +28,7 @@
 #include "log.h"
 #include "spawn.h"
 #include "spool.h"
+#include "test_point.h"
 
 #define DIRECTORY  "originals"
 #define PENDING	   "pending"
@@ -327,6 +328,7 @@ static bool start_archiver(struct originals *originals, const uint8_t sha256[SHA
 		return false;
 	}
 	memcpy(originals->sha256, sha256, SHA256_BYTES);
+	test_point();
 	return true;
 }
 
@@ -365,6 +367,7 @@ static void archived(struct originals *originals, int status)
 
 	sha256_text(originals->sha256, name);
 	originals->pid = 0;
+	test_point();
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 0) {
 		if (!put_in_place(originals))
 			log_main(LOG_WARNING, "originals: cannot keep document %.16s…: %s", name,
@@ -380,7 +383,9 @@ static void archived(struct originals *originals, int status)
 			 WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status), name);
 	}
 	(void)unlinkat(originals->directory, BEING_KEPT, 0); /* renamed when all went well */
+	test_point();
 	forget_pending(originals, originals->sha256);
+	test_point();
 	enforce(originals);
 }
 
@@ -479,6 +484,7 @@ void originals_keep(struct originals *originals, const char *path,
 	sha256_text(sha256, name);
 	(void)unlinkat(originals->pending, name,
 		       0); /* an earlier one may lead to a file that went */
+	test_point();
 	if (symlinkat(path, originals->pending, name) < 0)
 		log_main(LOG_WARNING, "originals: cannot keep '%s': %s", path, strerror(errno));
 	start_next(originals);

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "cleanup.h"
+#include "test_point.h"
 #include "write_all.h"
 
 #define SPOOL_MODE   0750
@@ -257,12 +258,15 @@ int spool_done(const char *spool, const char *name, const struct file_identity *
 	if (open_folder(spool, "incoming", &from, fault) < 0 ||
 	    open_folder(spool, "done", &to, fault) < 0)
 		return -1;
+	test_point();
 	result = move_under_free_name(from, name, to, name, 0, ret_name, fault);
+	test_point();
 	if (result == 0 && !is_file(to, ret_name, file, file_identity_same))
 		result = put_back(to, ret_name, from, name, ret_name, fault);
 	if ((result == 0 || result == SPOOL_REPLACED) &&
 	    (sync_folder(to, spool, fault) < 0 || sync_folder(from, spool, fault) < 0))
 		return -1;
+	test_point();
 	return result;
 }
 
@@ -283,9 +287,11 @@ int spool_failed(const char *spool, const char *name, const struct file_identity
 	 * reason. */
 	if (write_reason(to, spool, reason, fault) < 0)
 		return -1;
+	test_point();
 	/* A document called X.reason is numbered, so that the reason of X cannot replace it. */
 	result = move_under_free_name(from, name, to, name, ends_in_reason(name) ? 1 : 0, ret_name,
 				      fault);
+	test_point();
 	if (result == 0 && !is_file(to, ret_name, file, file_identity_same_file))
 		result = put_back(to, ret_name, from, name, ret_name, fault);
 	if (result != 0) {
@@ -297,6 +303,7 @@ int spool_failed(const char *spool, const char *name, const struct file_identity
 	 */
 	if (renameat(to, REASON_TEMP, to, reason_name) < 0)
 		return fault_errno(fault, errno, "cannot write %s/failed/%s", spool, reason_name);
+	test_point();
 	if (sync_folder(to, spool, fault) < 0 || sync_folder(from, spool, fault) < 0)
 		return -1;
 	return 0;

@@ -18,14 +18,11 @@
 #include <unistd.h>
 
 #include "cleanup.h"
-
-/* Present in test builds only (tests/hooks/fault_point.c). */
-extern void store_fault_point(void) __attribute__((weak));
+#include "test_point.h"
 
 void store_step(void)
 {
-	if (store_fault_point)
-		store_fault_point();
+	test_point();
 }
 
 int store_sqlite_failed(struct store *store, const char *doing)

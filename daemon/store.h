@@ -29,7 +29,7 @@ void store_begin(struct store *store);
 /* Commits, or rolls back when anything failed since store_begin. */
 int store_end(struct store *store, struct fault *fault);
 bool store_failed(const struct store *store);
-/* A place where a test build may end the process (tests/hooks/fault_point.c); nothing otherwise. */
+/* A test_point() of the store. */
 void store_step(void);
 /* Makes the transaction fail with the caller's own reason; returns -1. */
 int store_fail(struct store *store, enum fault_kind kind, const char *format, ...)

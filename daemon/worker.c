@@ -20,6 +20,7 @@
 #include "log.h"
 #include "plugin_load.h"
 #include "sandbox.h"
+#include "test_point.h"
 #include "worker_private.h"
 
 /* ── the steps of worker_main, in their order ─────────────────────────────────────────────── */
@@ -172,6 +173,7 @@ static int run(struct worker *worker)
 	    worker_send_ready(worker) < 0 || worker_wait(worker, worker_is_started) < 0 ||
 	    open_log(worker) < 0 || start_plugin(worker) < 0)
 		return -1;
+	test_point();
 	return loop(worker);
 }
 

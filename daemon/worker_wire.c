@@ -22,6 +22,7 @@
 #include "clock.h"
 #include "log.h"
 #include "messages_codec.h"
+#include "test_point.h"
 #include "utf8.h"
 #include "worker.h"
 
@@ -88,6 +89,7 @@ static int on_committed(struct worker *worker, const struct frame *frame, struct
 	if (worker->sent == worker->committed || batch != worker->sent)
 		return illegal(frame, fault);
 	worker->committed = batch;
+	test_point();
 	return 0;
 }
 
@@ -241,6 +243,7 @@ int worker_send_batch(struct worker *worker, struct batch *batch,
 
 	if (worker_wait(worker, worker_is_settled) < 0)
 		return -1;
+	test_point();
 	batch->number = worker->committed + 1;
 	batch->cursor = bytes;
 	batch->cursor_size = worker_cursor_encode(cursor, bytes);
@@ -249,7 +252,10 @@ int worker_send_batch(struct worker *worker, struct batch *batch,
 		return -1;
 	worker->cursor = *cursor;
 	worker->sent = batch->number;
-	return worker_wait(worker, is_written); /* main commits it while the next one is built */
+	if (worker_wait(worker, is_written) < 0)
+		return -1;
+	test_point(); /* main commits it while the next one is built */
+	return 0;
 }
 
 int worker_offer(struct worker *worker, const struct message_document *document,
@@ -263,10 +269,12 @@ int worker_offer(struct worker *worker, const struct message_document *document,
 				      document);
 	if (check_put(worker, result, "a document's name") < 0)
 		return -1;
+	test_point();
 	worker->offered = true;
 	worker->answered = false;
 	if (worker_wait(worker, is_answered) < 0)
 		return -1;
+	test_point();
 	worker->offered = false;
 	*ret_answer = worker->answer;
 	return 0;
@@ -278,6 +286,7 @@ int worker_send_failed(struct worker *worker, const struct message_failed *faile
 
 	if (worker_wait(worker, worker_is_settled) < 0)
 		return -1;
+	test_point();
 	result = message_put_failed(link_output(worker->link), link_header(worker->link), failed);
 	return check_put(worker, result, "why a document failed");
 }
