@@ -58,6 +58,42 @@ static int finish(struct ledger *ledger, const char *source, const char *only,
 	return result;
 }
 
+/* Figures of sections belong to the source whose metric comes first in their formula. */
+static const char *source_of(const struct ledger *ledger, const char *formula_text)
+{
+	const char *source = "";
+	struct formula formula;
+
+	if (formula_parse(formula_text, &formula, NULL) < 0)
+		return source;
+	for (size_t i = 0; i < ledger->source_count; i++)
+		for (size_t k = 0; k < ledger->sources[i].metric_count; k++)
+			if (!*source && strcmp(ledger->sources[i].metrics[k]->declared.name,
+					       formula.items[0][0].metric) == 0)
+				source = ledger->sources[i].name;
+	formula_done(&formula);
+	return source;
+}
+
+/* A section is read before the source of its metric has declared anything. */
+static int claim_sections(struct ledger *ledger, struct fault *fault)
+{
+	for (size_t i = 0; i < ledger->figure_count; i++) {
+		struct ledger_figure *figure = ledger->figures[i];
+		char *source;
+
+		if (!figure->from_section || *figure->published.source)
+			continue;
+		source = strdup(source_of(ledger, figure->check ? figure->check->left
+								: figure->formula_text));
+		if (!source)
+			return fault_set(fault, FAULT_MEMORY, "ledger: out of memory");
+		free(figure->published.source);
+		figure->published.source = source;
+	}
+	return 0;
+}
+
 int ledger_declare(struct ledger *ledger, const char *source, const struct declaration *declaration,
 		   struct commit_report *ret_report, struct fault *fault)
 {
@@ -70,6 +106,8 @@ int ledger_declare(struct ledger *ledger, const char *source, const struct decla
 		fault->kind = FAULT_CONFIG;
 		return -1;
 	}
+	if (claim_sections(ledger, fault) < 0)
+		return -1;
 	store_begin(ledger->store);
 	store_put_declaration(ledger->store, store_source(ledger->store, source), declaration);
 	ledger_number_metrics(ledger);
@@ -87,23 +125,6 @@ static bool is_section(const struct figure_section *sections, size_t count, cons
 				      : strcmp(sections[i].name, name) == 0)
 			return true;
 	return false;
-}
-
-/* Figures of sections belong to the source whose metric comes first in their formula. */
-static const char *source_of(const struct ledger *ledger, const char *formula_text)
-{
-	const char *source = "";
-	struct formula formula;
-
-	if (formula_parse(formula_text, &formula, NULL) < 0)
-		return source;
-	for (size_t i = 0; i < ledger->source_count; i++)
-		for (size_t k = 0; k < ledger->sources[i].metric_count; k++)
-			if (!*source && strcmp(ledger->sources[i].metrics[k]->declared.name,
-					       formula.items[0][0].metric) == 0)
-				source = ledger->sources[i].name;
-	formula_done(&formula);
-	return source;
 }
 
 static bool has_figures(const struct ledger *ledger, const char *source)

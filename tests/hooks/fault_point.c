@@ -9,7 +9,7 @@
  *                                one of all that are ever started: the file
  * $STRAITD_TEST_WORKER_TOKEN, which must exist and be empty, gets a byte
  * $STRAITD_TEST_POINT_COUNT=F    F.main and F.worker get the greatest number of points that one
- *                                process passed, as 8 bytes
+ *                                process passed, as a long
  */
 #include <fcntl.h>
 #include <signal.h>
@@ -17,24 +17,45 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #define FAULT_EXIT 99
 
 void fault_point(void) __attribute__((visibility("default")));
 
-/* Opened at the start of the process: a worker's sandbox opens nothing later. */
+/* What processes share, in a file that is mapped at the start: a worker's sandbox opens, keeps and
+   writes none later. */
+struct shared {
+	long points;
+	int taken; /* by the worker that died */
+};
+
 static struct {
 	long steps, wanted;
 	bool worker;
-	int token, count;
-} points = { .token = -1, .count = -1 };
+	struct shared *token, *count; /* NULL: not asked for */
+} points;
 
 static long number(const char *name)
 {
 	const char *text = getenv(name);
 
 	return text ? strtol(text, NULL, 10) : 0;
+}
+
+static struct shared *map(const char *path)
+{
+	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+	void *shared;
+
+	if (fd < 0 || ftruncate(fd, sizeof(struct shared)) < 0)
+		abort(); /* a test that counts nothing would prove nothing */
+	shared = mmap(NULL, sizeof(struct shared), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	(void)close(fd);
+	if (shared == MAP_FAILED)
+		abort();
+	return shared;
 }
 
 static __attribute__((constructor)) void begin(int argc, char **argv)
@@ -47,37 +68,22 @@ static __attribute__((constructor)) void begin(int argc, char **argv)
 	points.wanted =
 		number(points.worker ? "STRAITD_TEST_WORKER_POINT" : "STRAITD_TEST_FAULT_POINT");
 	if (points.worker && points.wanted && token)
-		points.token = open(token, O_RDWR | O_CLOEXEC);
+		points.token = map(token);
 	if (!count || (argc > 1 && strcmp(argv[1], "--archiver") == 0))
 		return;
 	(void)snprintf(path, sizeof(path), "%s.%s", count, points.worker ? "worker" : "main");
-	points.count = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-}
-
-static void note_count(void)
-{
-	long most = 0;
-
-	if (points.count < 0 ||
-	    (pread(points.count, &most, sizeof(most), 0) == (ssize_t)sizeof(most) &&
-	     most >= points.steps))
-		return;
-	most = points.steps;
-	if (pwrite(points.count, &most, sizeof(most), 0) < 0)
-		return; /* the count is short, which is seen */
+	points.count = map(path);
 }
 
 void fault_point(void)
 {
-	char taken;
-
 	points.steps++;
-	note_count();
+	if (points.count && points.count->points < points.steps)
+		points.count->points = points.steps;
 	if (points.steps != points.wanted)
 		return;
 	if (!points.worker)
 		_exit(FAULT_EXIT);
-	if (points.token >= 0 && pread(points.token, &taken, 1, 0) == 0 &&
-	    pwrite(points.token, "x", 1, 0) == 1)
+	if (points.token && !__atomic_exchange_n(&points.token->taken, 1, __ATOMIC_SEQ_CST))
 		(void)raise(SIGKILL);
 }

@@ -45,15 +45,22 @@ static const struct query {
 	  " JOIN metric m ON m.id = s.metric" },
 	{ "bucket", "SELECT m.name, s.labels, b.day, b.bucket, b.count FROM bucket b"
 		    " JOIN series s ON s.id = b.series JOIN metric m ON m.id = s.metric" },
-	{ "release", "SELECT o.name, r.name, r.dataset, hex(r.sha256), r.size, r.published_at,"
+	/* A failed document has the time of its arrival. */
+	{ "release", "SELECT o.name, r.name, r.dataset, hex(r.sha256), r.size,"
+		     " CASE WHEN r.complete THEN r.published_at END,"
 		     " r.observations, r.accepted, r.rejected, r.complete, r.failed FROM release r"
 		     " JOIN source o ON o.id = r.source WHERE o.name <> 'sea'" },
-	{ "log", "SELECT sum(r.accepted), sum(r.rejected), min(r.complete) FROM release r"
+	{ "log", "SELECT sum(r.accepted), min(r.complete) FROM release r"
 		 " JOIN source o ON o.id = r.source WHERE o.name = 'sea'" },
 	{ "source",
-	  "SELECT name, accepted, rejected, content_end, trouble, plugin_version FROM source" },
+	  "SELECT name, accepted, rejected - (SELECT count(*) FROM reject r WHERE r.source ="
+	  " source.id AND r.reason LIKE 'the file was emptied%'), content_end, trouble,"
+	  " plugin_version FROM source" },
+	/* Whoever was dead while the log was emptied cannot know that nothing was lost, and says
+	   so. */
 	{ "reject", "SELECT o.name, e.name, r.at, r.reason, r.extract FROM reject r"
-		    " JOIN source o ON o.id = r.source LEFT JOIN release e ON e.id = r.release" },
+		    " JOIN source o ON o.id = r.source LEFT JOIN release e ON e.id = r.release"
+		    " WHERE r.reason NOT LIKE 'the file was emptied%'" },
 	{ "unsettled", "SELECT count(*) FROM unsettled" },
 };
 

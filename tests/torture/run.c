@@ -194,14 +194,13 @@ static bool wait_until_up(struct state *state)
 static bool give_step(struct state *state)
 {
 	const struct scenario *scenario = state->run->scenario;
-	const struct scenario_log *log = &scenario->log[state->step];
 	double done = state->requested + state->boats;
 
 	if (state->step == SCENARIO_STEPS)
 		return false;
 	if (state->step > 0 && done < (double)scenario->given[state->step - 1] * 0.6)
 		return false;
-	if (state->step > 0 && (log->move == LOG_COPY || log->move == LOG_TRUNCATE) &&
+	if (scenario_step_needs_all(scenario, state->step) &&
 	    state->boats < (double)scenario->log[state->step - 1].boats)
 		return false;
 	scenario_step(scenario, &state->h, state->step++);
@@ -376,17 +375,28 @@ static bool is_timed(enum disturbance_kind kind)
 }
 
 /* A worker's own death is seen by its token only. */
+static bool token_is_taken(const struct state *state)
+{
+	int fd = open(state->token, O_RDONLY | O_CLOEXEC);
+	char bytes[64];
+	ssize_t size = fd < 0 ? 0 : read(fd, bytes, sizeof(bytes));
+	bool taken = false;
+
+	if (fd >= 0)
+		(void)close(fd);
+	for (ssize_t i = 0; i < size; i++)
+		taken |= bytes[i] != 0;
+	return taken;
+}
+
 static void look_for_token(struct state *state)
 {
-	struct stat status;
-
-	if (state->next.kind == DISTURB_WORKER_POINT && stat(state->token, &status) == 0 &&
-	    status.st_size > 0) {
-		state->result->disturbed[DISTURB_WORKER_POINT]++;
-		state->result->kills++;
-		memset(state->killed, 1, sizeof(state->killed)); /* whose it was is not known */
-		take_next(state);
-	}
+	if (state->next.kind != DISTURB_WORKER_POINT || !token_is_taken(state))
+		return;
+	state->result->disturbed[DISTURB_WORKER_POINT]++;
+	state->result->kills++;
+	memset(state->killed, 1, sizeof(state->killed)); /* whose it was is not known */
+	take_next(state);
 }
 
 /* ── going on ────────────────────────────────────────────────────────────────────────────────── */

@@ -139,7 +139,7 @@ static void make_releases(struct scenario *scenario)
 		make_release(scenario, (unsigned int)(i / 2), i, name);
 	}
 	/* The bytes of the first one once more. */
-	make_release(scenario, 5, 0, "small-boats-2023-01-01-again.csv");
+	make_release(scenario, 5, 0, "small-boats-2023-01-01_again.csv");
 	/* The newest release that covers a day says what it is. A release covers from its first to
 	   its last given day. */
 	for (unsigned long i = 0; i < RELEASE_STEP * RELEASES + RELEASE_DAYS; i++) {
@@ -224,6 +224,17 @@ void scenario_make(struct scenario *scenario, unsigned long rows)
 	make_failing(scenario);
 }
 
+static bool empties(enum log_move move)
+{
+	return move == LOG_COPY || move == LOG_TRUNCATE;
+}
+
+bool scenario_step_needs_all(const struct scenario *scenario, unsigned int step)
+{
+	return step > 0 &&
+	       (empties(scenario->log[step].move) || empties(scenario->log[step - 1].move));
+}
+
 void scenario_done(struct scenario *scenario)
 {
 	for (size_t i = 0; i < scenario->document_count; i++)
@@ -233,13 +244,18 @@ void scenario_done(struct scenario *scenario)
 	(void)rmdir(scenario->directory);
 }
 
-static void log_path(const struct harness *harness, unsigned int number,
+/* Of the log; or where its content of before that step goes, by rename or copy. Rotated files are
+   named by date; a copy has a name that is no rotated file's, or it would be read as one after the
+   next rename. */
+static void log_path(const struct harness *harness, unsigned int step, enum log_move move,
 		     char path[HARNESS_PATH_MAX])
 {
-	char suffix[16] = "";
+	char suffix[32] = "";
 
-	if (number)
-		(void)snprintf(suffix, sizeof(suffix), ".%u", number);
+	if (move == LOG_RENAME)
+		(void)snprintf(suffix, sizeof(suffix), "-202401%02u", step);
+	else if (move == LOG_COPY)
+		(void)snprintf(suffix, sizeof(suffix), ".copied");
 	ck_assert_int_lt(snprintf(path, HARNESS_PATH_MAX, "%.64s/logs/sightings.csv%s",
 				  harness->directory, suffix),
 			 HARNESS_PATH_MAX);
@@ -256,7 +272,7 @@ void scenario_prepare(const struct scenario *scenario, struct harness *harness)
 	harness_plugin(harness, "home_office");
 	(void)snprintf(path, sizeof(path), "%s/logs", harness->directory);
 	ck_assert_int_eq(mkdir(path, 0755), 0);
-	log_path(harness, 0, path);
+	log_path(harness, 0, LOG_APPEND, path);
 	harness_config(
 		harness, "all.conf",
 		"[source nca]\nplugin = platform_response\n"
@@ -302,8 +318,8 @@ static void move_log(const struct scenario_log *log, struct harness *harness, un
 {
 	char path[HARNESS_PATH_MAX], old[HARNESS_PATH_MAX];
 
-	log_path(harness, 0, path);
-	log_path(harness, step, old);
+	log_path(harness, 0, LOG_APPEND, path);
+	log_path(harness, step, log->move, old);
 	switch (log->move) {
 	case LOG_APPEND:
 		break;

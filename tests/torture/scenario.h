@@ -19,8 +19,8 @@
 
 enum log_move {
 	LOG_APPEND,   /* written to the file that is there */
-	LOG_RENAME,   /* renamed to sightings.csv.N; then a new file of that name */
-	LOG_COPY,     /* copied to sightings.csv.N and truncated; needs all of it to be counted */
+	LOG_RENAME,   /* renamed; then a new file of that name */
+	LOG_COPY,     /* copied and truncated; needs all of it to be counted */
 	LOG_TRUNCATE, /* emptied; likewise */
 };
 
@@ -51,6 +51,9 @@ struct scenario {
 };
 
 void scenario_make(struct scenario *scenario, unsigned long rows);
+/* All lines must be counted before the step: what a truncation takes from the log is lost to who
+   has not read it, and a file that was truncated must be read before it is renamed. */
+bool scenario_step_needs_all(const struct scenario *scenario, unsigned int step);
 void scenario_done(struct scenario *scenario);
 
 /* Plugins, sections and spools; the log is there, and empty. */
