@@ -74,9 +74,8 @@ static DBusHandlerResult on_message(DBusConnection *connection, DBusMessage *mes
 {
 	struct bus *bus = data;
 
-	(void)connection; /* the one of the bus */
 	if (dbus_message_get_type(message) == DBUS_MESSAGE_TYPE_METHOD_CALL) {
-		bus_object_call(bus, message);
+		bus_object_call(bus, connection, message);
 		return DBUS_HANDLER_RESULT_HANDLED;
 	}
 	if (dbus_message_get_type(message) == DBUS_MESSAGE_TYPE_SIGNAL)

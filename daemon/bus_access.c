@@ -25,6 +25,7 @@
 struct query {
 	LIST_ENTRY(query) link;
 	struct bus_access *access;
+	DBusConnection *connection; /* the call came on */
 	DBusMessage *message;
 	const struct bus_method *method;
 	DBusPendingCall *pending;
@@ -47,6 +48,7 @@ static struct query *query_free(struct query *query)
 		dbus_pending_call_unref(query->pending);
 	}
 	dbus_message_unref(query->message);
+	dbus_connection_unref(query->connection);
 	free(query);
 	return NULL;
 }
@@ -104,7 +106,8 @@ static void on_credentials(DBusPendingCall *pending, void *data)
 	struct fault denied;
 
 	if (known && is_allowed(query->access, reply)) {
-		bus_object_resume(bus, query->message, query->method, /* denied= */ NULL);
+		bus_object_resume(bus, query->connection, query->message, query->method,
+				  /* denied= */ NULL);
 	} else {
 		(void)fault_set(
 			&denied, FAULT_ACCESS_DENIED,
@@ -114,7 +117,7 @@ static void on_credentials(DBusPendingCall *pending, void *data)
 				"not "
 				"say who you are; try again",
 			query->method->name, BUS_GROUP);
-		bus_object_resume(bus, query->message, query->method, &denied);
+		bus_object_resume(bus, query->connection, query->message, query->method, &denied);
 	}
 	if (reply)
 		dbus_message_unref(reply);
@@ -134,14 +137,14 @@ static bool ask(struct query *query, const char *sender)
 	bus_writer_init(&writer, question);
 	bus_put_text(&writer, sender);
 	asked = bus_writer_done(&writer) &&
-		dbus_connection_send_with_reply(query->access->bus->connection, question,
-						&query->pending, BUS_CALL_TIMEOUT_MS) &&
+		dbus_connection_send_with_reply(query->connection, question, &query->pending,
+						BUS_CALL_TIMEOUT_MS) &&
 		query->pending; /* NULL also when the connection is gone */
 	dbus_message_unref(question);
 	return asked && dbus_pending_call_set_notify(query->pending, on_credentials, query, NULL);
 }
 
-void bus_access_check(struct bus_access *access, DBusMessage *message,
+void bus_access_check(struct bus_access *access, DBusConnection *connection, DBusMessage *message,
 		      const struct bus_method *method)
 {
 	const char *sender = dbus_message_get_sender(message);
@@ -153,12 +156,13 @@ void bus_access_check(struct bus_access *access, DBusMessage *message,
 			&denied, FAULT_BUSY,
 			"%u privileged calls are waiting to be checked; try again in a second",
 			BUS_ACCESS_PENDING_MAX);
-		bus_object_resume(access->bus, message, method, &denied);
+		bus_object_resume(access->bus, connection, message, method, &denied);
 		return;
 	}
 	query = calloc(1, sizeof(*query));
 	if (query) {
 		query->access = access;
+		query->connection = dbus_connection_ref(connection);
 		query->message = dbus_message_ref(message);
 		query->method = method;
 		LIST_INSERT_HEAD(&access->queries, query, link);
@@ -171,7 +175,7 @@ void bus_access_check(struct bus_access *access, DBusMessage *message,
 			sender ? "no memory to ask the bus who calls %s; try again later"
 			       : "%s came without a sender; call it over a message bus",
 			method->name);
-	bus_object_resume(access->bus, message, method, &denied);
+	bus_object_resume(access->bus, connection, message, method, &denied);
 }
 
 struct bus_access *bus_access_free(struct bus_access *access)

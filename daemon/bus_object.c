@@ -24,9 +24,17 @@
 
 /* ── replies ───────────────────────────────────────────────────────────────────────────────── */
 
-static bool try_error(struct bus *bus, DBusMessage *message, const char *name, const char *text)
+/* false when out of memory. */
+static bool send_reply(const struct bus_call *call, DBusMessage *reply)
 {
-	DBusMessage *reply = dbus_message_new_error(message, name, NULL);
+	return call->connection == call->bus->connection
+		       ? bus_send(call->bus, reply)
+		       : dbus_connection_send(call->connection, reply, NULL);
+}
+
+static bool try_error(const struct bus_call *call, const char *name, const char *text)
+{
+	DBusMessage *reply = dbus_message_new_error(call->message, name, NULL);
 	struct bus_writer writer;
 	bool sent;
 
@@ -34,26 +42,27 @@ static bool try_error(struct bus *bus, DBusMessage *message, const char *name, c
 		return false;
 	bus_writer_init(&writer, reply);
 	bus_put_text(&writer, text); /* may quote the caller, cut anywhere */
-	sent = bus_writer_done(&writer) && bus_send(bus, reply);
+	sent = bus_writer_done(&writer) && send_reply(call, reply);
 	dbus_message_unref(reply);
 	return sent;
 }
 
-static void reply_error(struct bus *bus, DBusMessage *message, const char *name, const char *text)
+static void reply_error(const struct bus_call *call, const char *name, const char *text)
 {
-	if (dbus_message_get_no_reply(message) || try_error(bus, message, name, text))
+	struct bus *bus = call->bus;
+
+	if (dbus_message_get_no_reply(call->message) || try_error(call, name, text))
 		return;
 	/* no memory for the error: give up the spare, a caller without an answer would hang */
 	free(bus->spare);
 	bus->spare = NULL;
-	if (!try_error(bus, message, DBUS_ERROR_NO_MEMORY,
-		       "straitd is out of memory; try again later"))
+	if (!try_error(call, DBUS_ERROR_NO_MEMORY, "straitd is out of memory; try again later"))
 		bus_lost(bus, "no memory to answer a D-Bus call, not even with an error");
 	bus->spare = malloc(BUS_SPARE_BYTES);
 }
 
-__attribute__((format(printf, 4, 5))) static void
-reply_refusal(struct bus *bus, DBusMessage *message, const char *name, const char *format, ...)
+__attribute__((format(printf, 3, 4))) static void
+reply_refusal(const struct bus_call *call, const char *name, const char *format, ...)
 {
 	char text[FAULT_TEXT_MAX];
 	va_list arguments;
@@ -61,12 +70,12 @@ reply_refusal(struct bus *bus, DBusMessage *message, const char *name, const cha
 	va_start(arguments, format);
 	(void)vsnprintf(text, sizeof(text), format, arguments); /* cut is fine */
 	va_end(arguments);
-	reply_error(bus, message, name, text);
+	reply_error(call, name, text);
 }
 
-static void reply_fault(struct bus *bus, DBusMessage *message, const struct fault *fault)
+static void reply_fault(const struct bus_call *call, const struct fault *fault)
 {
-	reply_error(bus, message, bus_error_name(fault->kind), fault->text);
+	reply_error(call, bus_error_name(fault->kind), fault->text);
 }
 
 /* ── which object ──────────────────────────────────────────────────────────────────────────── */
@@ -175,9 +184,10 @@ static const struct bus_method *method_of(const struct bus_interface *interface,
 }
 
 /* Sends the refusal and returns NULL when there is no such method. */
-static const struct bus_method *find_method(struct bus *bus, const struct bus_subject *subject,
-					    DBusMessage *message)
+static const struct bus_method *find_method(const struct bus_call *call)
 {
+	const struct bus_subject *subject = call->subject;
+	DBusMessage *message = call->message;
 	const char *wanted = dbus_message_get_interface(message);
 	const char *member = dbus_message_get_member(message);
 	const struct bus_interface *interface;
@@ -195,12 +205,12 @@ static const struct bus_method *find_method(struct bus *bus, const struct bus_su
 	}
 	if (!seen)
 		reply_refusal(
-			bus, message, DBUS_ERROR_UNKNOWN_INTERFACE,
+			call, DBUS_ERROR_UNKNOWN_INTERFACE,
 			"the object %.128s has no interface '%.128s'; 'busctl introspect " BUS_NAME
 			" %.128s' lists those it has",
 			dbus_message_get_path(message), wanted, dbus_message_get_path(message));
 	else
-		reply_refusal(bus, message, DBUS_ERROR_UNKNOWN_METHOD,
+		reply_refusal(call, DBUS_ERROR_UNKNOWN_METHOD,
 			      "the object %.128s has no method '%.128s'%s%.128s; 'busctl "
 			      "introspect " BUS_NAME " %.128s' lists those it has",
 			      dbus_message_get_path(message), member,
@@ -211,88 +221,97 @@ static const struct bus_method *find_method(struct bus *bus, const struct bus_su
 
 /* ── the call ──────────────────────────────────────────────────────────────────────────────── */
 
-static void run(struct bus *bus, const struct bus_subject *subject, const struct bus_method *method,
-		DBusMessage *message)
+static void run(struct bus_call *call, const struct bus_method *method)
 {
 	/* made first: a method must not take effect and then have no memory to say so */
-	DBusMessage *reply = dbus_message_new_method_return(message);
+	DBusMessage *reply = dbus_message_new_method_return(call->message);
 	struct fault fault;
-	struct bus_call call;
 	int result;
 
 	fault.kind = FAULT_NONE; /* the text is half a kilobyte: not cleared for every call */
 	fault.text[0] = '\0';
 	if (!reply) {
 		(void)fault_set(&fault, FAULT_MEMORY, "straitd is out of memory; try again later");
-		reply_fault(bus, message, &fault);
+		reply_fault(call, &fault);
 		return;
 	}
-	call.bus = bus;
-	call.subject = subject;
-	call.error = NULL;
-	(void)dbus_message_iter_init(message, &call.arguments); /* FALSE = no arguments */
-	bus_writer_init(&call.reply, reply);
-	result = method->call(&call, &fault);
+	(void)dbus_message_iter_init(call->message, &call->arguments); /* FALSE = no arguments */
+	bus_writer_init(&call->reply, reply);
+	result = method->call(call, &fault);
 	if (result < 0)
-		call.reply.failed = true; /* abandons what is half built */
-	if (!bus_writer_done(&call.reply)) {
+		call->reply.failed = true; /* abandons what is half built */
+	if (!bus_writer_done(&call->reply)) {
 		if (result == 0)
 			(void)fault_set(&fault, FAULT_MEMORY,
 					"no memory for the reply of %s; ask for less",
 					method->name);
-		reply_error(bus, message, call.error ? call.error : bus_error_name(fault.kind),
+		reply_error(call, call->error ? call->error : bus_error_name(fault.kind),
 			    fault.text);
-	} else if (!dbus_message_get_no_reply(message) && !bus_send(bus, reply)) {
-		reply_error(bus, message, DBUS_ERROR_NO_MEMORY,
+	} else if (!dbus_message_get_no_reply(call->message) && !send_reply(call, reply)) {
+		reply_error(call, DBUS_ERROR_NO_MEMORY,
 			    "no memory to send the reply; ask for less, or later");
 	}
 	dbus_message_unref(reply);
 }
 
 /* Sends the refusal itself; false when there is nothing more to do. */
-static bool resolve_or_refuse(struct bus *bus, DBusMessage *message,
-			      struct bus_subject *ret_subject)
+static bool resolve_or_refuse(struct bus_call *call, struct bus_subject *ret_subject)
 {
-	const char *path = dbus_message_get_path(message);
+	const char *path = dbus_message_get_path(call->message);
 
-	ret_subject->place = resolve(bus, path, ret_subject);
+	ret_subject->place = resolve(call->bus, path, ret_subject);
+	call->subject = ret_subject;
 	if (ret_subject->place != BUS_PLACE_NOWHERE)
 		return true;
-	reply_refusal(bus, message, DBUS_ERROR_UNKNOWN_OBJECT,
+	reply_refusal(call, DBUS_ERROR_UNKNOWN_OBJECT,
 		      "there is no object %.256s; 'busctl tree " BUS_NAME "' lists those there are",
 		      path);
 	return false;
 }
 
-void bus_object_call(struct bus *bus, DBusMessage *message)
+static void call_init(struct bus_call *call, struct bus *bus, DBusConnection *connection,
+		      DBusMessage *message)
+{
+	call->bus = bus;
+	call->connection = connection;
+	call->message = message;
+	call->subject = NULL;
+	call->error = NULL;
+}
+
+void bus_object_call(struct bus *bus, DBusConnection *connection, DBusMessage *message)
 {
 	struct bus_subject subject;
 	const struct bus_method *method;
+	struct bus_call call;
 
-	if (!resolve_or_refuse(bus, message, &subject))
+	call_init(&call, bus, connection, message);
+	if (!resolve_or_refuse(&call, &subject))
 		return;
-	method = find_method(bus, &subject, message);
+	method = find_method(&call);
 	if (!method)
 		return;
 	if (!dbus_message_has_signature(message, method->in))
-		reply_refusal(bus, message, DBUS_ERROR_INVALID_ARGS,
+		reply_refusal(&call, DBUS_ERROR_INVALID_ARGS,
 			      "%s takes arguments of signature '%s'%s%s%s, not '%.128s'",
 			      method->name, method->in, *method->in ? " (" : "",
 			      *method->in ? method->in_names : "", *method->in ? ")" : "",
 			      dbus_message_get_signature(message));
 	else if (method->privileged)
-		bus_access_check(bus->access, message, method);
+		bus_access_check(bus->access, connection, message, method);
 	else
-		run(bus, &subject, method, message);
+		run(&call, method);
 }
 
-void bus_object_resume(struct bus *bus, DBusMessage *message, const struct bus_method *method,
-		       const struct fault *denied)
+void bus_object_resume(struct bus *bus, DBusConnection *connection, DBusMessage *message,
+		       const struct bus_method *method, const struct fault *denied)
 {
 	struct bus_subject subject;
+	struct bus_call call;
 
+	call_init(&call, bus, connection, message);
 	if (denied)
-		reply_fault(bus, message, denied);
-	else if (resolve_or_refuse(bus, message, &subject)) /* it may be gone by now */
-		run(bus, &subject, method, message);
+		reply_fault(&call, denied);
+	else if (resolve_or_refuse(&call, &subject)) /* it may be gone by now */
+		run(&call, method);
 }

@@ -55,6 +55,8 @@ struct bus_subject {
    checked) and put the results of exactly the declared type. */
 struct bus_call {
 	struct bus *bus;
+	DBusConnection *connection; /* it came on, and the reply goes to */
+	DBusMessage *message;
 	const struct bus_subject *subject;
 	DBusMessageIter arguments;
 	struct bus_writer reply;
@@ -152,12 +154,12 @@ void bus_put_properties(struct bus_writer *writer, const struct bus_interface *i
 /* a{sa{sv}} of a managed object, as InterfacesAdded and GetManagedObjects have it. */
 void bus_put_interfaces(struct bus_writer *writer, const struct bus_subject *subject);
 
-/* Answers one method call, whatever it is. */
-void bus_object_call(struct bus *bus, DBusMessage *message);
+/* Answers one method call, whatever it is, on the connection that it came on. */
+void bus_object_call(struct bus *bus, DBusConnection *connection, DBusMessage *message);
 /* Second half of a privileged call, once the caller has been found worthy (denied = NULL), or the
  * reason why not. */
-void bus_object_resume(struct bus *bus, DBusMessage *message, const struct bus_method *method,
-		       const struct fault *denied);
+void bus_object_resume(struct bus *bus, DBusConnection *connection, DBusMessage *message,
+		       const struct bus_method *method, const struct fault *denied);
 
 /* XML of one interface as it stands inside <node>; of a whole node without its children. Only stdio
  * errors of `out`. */

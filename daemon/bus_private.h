@@ -102,9 +102,9 @@ void bus_changes_sweep(struct bus_changes *changes, enum bus_kind_id kind, bool 
 
 struct bus_access *bus_access_new(struct bus *bus);
 struct bus_access *bus_access_free(struct bus_access *access);
-/* Asks the bus who the caller is and calls bus_object_resume() with the verdict, from a later turn
- * or at once. */
-void bus_access_check(struct bus_access *access, DBusMessage *message,
+/* Asks the bus that the call came over who the caller is and calls bus_object_resume() with the
+ * verdict, from a later turn or at once. */
+void bus_access_check(struct bus_access *access, DBusConnection *connection, DBusMessage *message,
 		      const struct bus_method *method);
 
 /* ── bus_check.c ───────────────────────────────────────────────────────────────────────────── */

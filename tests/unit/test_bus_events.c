@@ -506,7 +506,7 @@ START_TEST(too_many_privileged_calls_at_once_are_busy)
 
 		ck_assert(dbus_message_set_sender(message, self));
 		dbus_message_set_serial(message, 1000 + i);
-		bus_object_call(fixture.service, message);
+		bus_object_call(fixture.service, fixture.service->connection, message);
 		dbus_message_unref(message);
 	}
 	ck_assert_uint_eq(fixture.reloads, 0);
