@@ -25,8 +25,11 @@ struct bus;
 struct bus_requests {
 	/* Reload finished or failed: fault says why. Synchronous. */
 	int (*reload)(void *context, struct fault *fault);
-	/* The bus went away for good, or the name was lost: the daemon ends with this sentence. */
+	/* The name was lost to another process: the daemon ends with this sentence. */
 	void (*lost)(void *context, const char *why);
+	/* The bus went away, or is back; connecting again is not the daemon's business. May be
+	 * NULL. */
+	void (*away)(void *context, bool away);
 	/* The kept original of a document, a zstd stream, read-only; the fd is the caller's. NULL =
 	 * none is kept. */
 	int (*open_original)(void *context, const uint8_t sha256[SHA256_BYTES], int *ret_fd,

@@ -9,8 +9,8 @@
  * pending call, so nothing waits; the name service is asked once, at start, for the number of the
  * group.
  *
- * Invariant: each query resumes its call exactly once, or is dropped at shutdown. When in doubt the
- * answer is no.
+ * Invariant: each query resumes its call exactly once, or is dropped with the connection. When in
+ * doubt the answer is no.
  */
 #include <grp.h>
 #include <stdlib.h>
@@ -176,6 +176,19 @@ void bus_access_check(struct bus_access *access, DBusConnection *connection, DBu
 			       : "%s came without a sender; call it over a message bus",
 			method->name);
 	bus_object_resume(access->bus, connection, message, method, &denied);
+}
+
+void bus_access_drop(struct bus_access *access, const DBusConnection *connection)
+{
+	struct query *query = LIST_FIRST(&access->queries);
+
+	while (query) {
+		struct query *next = LIST_NEXT(query, link);
+
+		if (query->connection == connection)
+			(void)query_free(query);
+		query = next;
+	}
 }
 
 struct bus_access *bus_access_free(struct bus_access *access)

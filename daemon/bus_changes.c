@@ -6,7 +6,7 @@
  *
  * So a change is told however it came about, several in one turn of the loop become one
  * PropertiesChanged, and while the bus does not read from us changes gather here, in constant
- * memory, until it does. 80 bytes a figure.
+ * memory, until it does; so is what was told and never read (bus_changes_untell).
  *
  * Invariant: `objects` of each kind is sorted by name; a fingerprint is updated only when its
  * change was handed to libdbus. Must never keep a pointer into the ledger or the sources.
@@ -25,6 +25,8 @@
 struct known {
 	char *name;
 	uint64_t sweep; /* the last one that saw it */
+	uint64_t added,
+		told; /* by the signal of that number: the object, the last change; 0 = none */
 	uint64_t prints[BUS_PROPERTIES_MAX];
 };
 
@@ -208,6 +210,8 @@ static bool revisit(struct bus *bus, struct known *known, const struct bus_subje
 	    !tell_changed(bus, subject, path, known->prints, prints))
 		return false;
 	memcpy(known->prints, prints, sizeof(prints));
+	if (!quiet)
+		known->told = bus->signals;
 	return true;
 }
 
@@ -229,6 +233,8 @@ static bool meet(struct bus *bus, struct known_set *set, size_t index,
 	}
 	take_prints(subject, known->prints);
 	known->sweep = set->sweep;
+	if (!quiet)
+		known->added = known->told = bus->signals;
 	return true;
 }
 
@@ -306,6 +312,22 @@ void bus_changes_sweep(struct bus_changes *changes, enum bus_kind_id kind, bool 
 		return;
 	changes->marked_later[kind] = true;
 	arm(changes->later, RETRY_MS);
+}
+
+void bus_changes_untell(struct bus_changes *changes, uint64_t signal)
+{
+	for (int id = 0; id < BUS_KINDS; id++) {
+		struct known_set *set = &changes->sets[id];
+
+		for (size_t i = set->count; i-- > 0;) {
+			struct known *known = set->objects[i];
+
+			if (known->added > signal && bus_kinds[id].folder)
+				take_out(set, i); /* is announced again */
+			else if (known->told > signal)
+				memset(known->prints, 0, sizeof(known->prints));
+		}
+	}
 }
 
 static void sweep_marked(struct bus_changes *changes, bool marked[BUS_KINDS])

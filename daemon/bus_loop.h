@@ -16,7 +16,7 @@ struct bus_loop;
    longer. Calls then wait in libdbus, which stops reading at BUS_LOOP_RECEIVED_MAX. Far above the
    cap of signals (bus_signal.c), so that it only bites when somebody pipelines large replies or the
    bus has stopped reading. */
-#define BUS_LOOP_OUTGOING_PAUSE (64L << 20)
+#define BUS_LOOP_OUTGOING_PAUSE (32L << 20)
 #define BUS_LOOP_RECEIVED_MAX	(32L << 20)
 
 /* Attaches the connection; from now on its messages reach filters and handlers from the loop. NULL

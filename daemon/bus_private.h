@@ -12,6 +12,7 @@
 #include <dbus/dbus.h>
 
 #include "bus.h"
+#include "bus_address.h"
 #include "bus_loop.h"
 #include "bus_object.h"
 
@@ -29,6 +30,13 @@ struct event;
 struct bus_changes;
 struct bus_access;
 struct bus_series;
+struct bus_reconnect;
+struct bus_stall;
+
+/* Commits whose FiguresChanged … ; from 0 = none. */
+struct bus_missed {
+	uint64_t from, to;
+};
 
 struct bus {
 	struct event_base *base;
@@ -37,8 +45,11 @@ struct bus {
 	const struct bus_requests *requests;
 	void *context;
 
-	DBusConnection *connection;
+	char address[BUS_ADDRESS_MAX];
+	DBusConnection *connection; /* NULL: away from the bus, and so is the loop */
 	struct bus_loop *loop;
+	struct bus_reconnect *reconnect;
+	struct bus_stall *stall;
 	struct bus_changes *changes;
 	struct bus_access *access;
 	struct bus_series *series;
@@ -50,6 +61,8 @@ struct bus {
 	char lost_why[FAULT_TEXT_MAX];
 
 	uint64_t dropped; /* 0, or 1 + signals not sent since the queue went over the cap */
+	uint64_t signals, signals_read; /* handed over so far; of these the bus has read at least */
+	struct bus_missed unread, missed; /* … is not known to be read; was not sent, or not read */
 };
 
 /* ── bus.c ─────────────────────────────────────────────────────────────────────────────────── */
@@ -62,6 +75,22 @@ int bus_open_within(struct event_base *base, const char *address, int timeout_ms
 		    struct ledger *ledger, struct sources *sources,
 		    const struct bus_requests *requests, void *context, struct bus **ret_bus,
 		    struct fault *fault);
+
+#define BUS_NAME_LOST                                                                              \
+	"another process took over the bus name " BUS_NAME "; 'busctl status " BUS_NAME            \
+	"' says which"
+/* The filter of our connections to the bus; data is the bus. */
+DBusHandlerResult bus_on_message(DBusConnection *connection, DBusMessage *message, void *data);
+
+/* ── bus_reconnect.c ───────────────────────────────────────────────────────────────────────── */
+
+/* The connection is there. Makes and frees the bus's stall. */
+struct bus_reconnect *bus_reconnect_new(struct bus *bus);
+struct bus_reconnect *bus_reconnect_free(struct bus_reconnect *reconnect);
+/* The connection was closed. */
+void bus_reconnect_gone(struct bus_reconnect *reconnect);
+/* The name was lost: by what we do ourselves just now? */
+bool bus_reconnect_expects_loss(struct bus_reconnect *reconnect);
 
 /* ── bus_signal.c ──────────────────────────────────────────────────────────────────────────── */
 
@@ -77,6 +106,12 @@ bool bus_may_signal(struct bus *bus);
 /* Takes the signal and sends it; false when it did not go out: over the cap, or NULL or badly built
  * for want of memory. */
 bool bus_send_signal(struct bus *bus, DBusMessage *signal, bool built);
+/* The connection is being given up: what the bus has not read of it is missed, and will be told
+   again as far as it is a change of properties. */
+void bus_signals_unread(struct bus *bus);
+#define BUS_MISSED_TEXT_MAX 160
+/* Half a sentence on commits that were missed. Returns buffer. */
+const char *bus_missed_text(const struct bus_missed *missed, char buffer[BUS_MISSED_TEXT_MAX]);
 void bus_signal_source(struct bus *bus, const struct source_info *info);
 void bus_signal_figures(struct bus *bus, const struct commit_report *report);
 void bus_signal_finished(struct bus *bus, const struct job_info *info);
@@ -95,6 +130,8 @@ void bus_changes_mark(struct bus_changes *changes, enum bus_kind_id kind, bool s
 /* Compares now. quiet: takes note without telling; for the start. */
 void bus_changes_sweep(struct bus_changes *changes, enum bus_kind_id kind, bool quiet);
 #define BUS_CHANGES_DELAY_MS 100
+/* What was told later than in that signal (of bus->signals) counts as not told. */
+void bus_changes_untell(struct bus_changes *changes, uint64_t signal);
 
 /* ── bus_access.c ──────────────────────────────────────────────────────────────────────────── */
 
@@ -102,6 +139,8 @@ void bus_changes_sweep(struct bus_changes *changes, enum bus_kind_id kind, bool 
 
 struct bus_access *bus_access_new(struct bus *bus);
 struct bus_access *bus_access_free(struct bus_access *access);
+/* The connection is going, and with it the callers on it: their calls are forgotten. */
+void bus_access_drop(struct bus_access *access, const DBusConnection *connection);
 /* Asks the bus that the call came over who the caller is and calls bus_object_resume() with the
  * verdict, from a later turn or at once. */
 void bus_access_check(struct bus_access *access, DBusConnection *connection, DBusMessage *message,

@@ -7,37 +7,87 @@
 #include <stdio.h>
 
 #include "bus_private.h"
+#include "bus_stall.h"
 #include "log.h"
 #include "period.h"
 
 bool bus_send(struct bus *bus, DBusMessage *message)
 {
-	return dbus_connection_send(bus->connection, message, NULL);
+	return bus->connection && bus_stall_send(bus->stall, message);
 }
+
+/* ── what subscribers have missed ──────────────────────────────────────────────────────────── */
+
+static void extend(struct bus_missed *missed, uint64_t from, uint64_t to)
+{
+	if (!missed->from || from < missed->from)
+		missed->from = from;
+	if (to > missed->to)
+		missed->to = to;
+}
+
+const char *bus_missed_text(const struct bus_missed *missed, char buffer[BUS_MISSED_TEXT_MAX])
+{
+	if (!missed->from)
+		(void)snprintf(buffer, BUS_MISSED_TEXT_MAX, "subscribers have missed no commit");
+	else
+		(void)snprintf(
+			buffer, BUS_MISSED_TEXT_MAX,
+			"subscribers have missed commits from %llu to %llu (ChangesSince has "
+			"them)",
+			(unsigned long long)missed->from, (unsigned long long)missed->to);
+	return buffer;
+}
+
+/* To be called before something is sent. */
+static void note_what_is_read(struct bus *bus)
+{
+	if (!bus_stall_is_drained(bus->stall))
+		return;
+	bus->signals_read = bus->signals;
+	bus->unread = (struct bus_missed){ 0 };
+}
+
+void bus_signals_unread(struct bus *bus)
+{
+	if (dbus_connection_get_is_connected(bus->connection))
+		note_what_is_read(bus);
+	if (bus->unread.from)
+		extend(&bus->missed, bus->unread.from, bus->unread.to);
+	bus->unread = (struct bus_missed){ 0 };
+	bus->dropped = 0;
+	bus_changes_untell(bus->changes, bus->signals_read);
+	bus->signals_read = bus->signals;
+}
+
+/* ── the cap ───────────────────────────────────────────────────────────────────────────────── */
 
 bool bus_may_signal(struct bus *bus)
 {
-	long waiting = dbus_connection_get_outgoing_size(bus->connection);
+	char missed[BUS_MISSED_TEXT_MAX];
+	long waiting;
 
+	if (!bus->connection)
+		return false;
+	waiting = dbus_connection_get_outgoing_size(bus->connection);
 	if (bus->dropped) {
 		if (waiting > BUS_OUTGOING_RESUME)
 			return false;
 		log_bus(LOG_NOTICE,
 			"the message bus reads again; signals go out again after %llu were not "
-			"sent",
-			(unsigned long long)(bus->dropped - 1));
+			"sent; %s",
+			(unsigned long long)(bus->dropped - 1),
+			bus_missed_text(&bus->missed, missed));
 		bus->dropped = 0;
+		bus->missed = (struct bus_missed){ 0 };
 		return true;
 	}
 	if (waiting <= BUS_OUTGOING_MAX)
 		return true;
 	bus->dropped = 1; /* one more than there were: 0 means not over the cap */
 	log_bus(LOG_WARNING,
-		"the message bus has not read %ld bytes of what straitd sent, most likely because "
-		"a "
-		"subscriber does not read; sending no signals until it does (find it with 'busctl "
-		"list' and the "
-		"bus's log; clients that missed signals catch up with ChangesSince)",
+		"the message bus has not read %ld bytes of what straitd sent; sending no signals "
+		"until it does",
 		waiting);
 	return false;
 }
@@ -48,10 +98,13 @@ bool bus_send_signal(struct bus *bus, DBusMessage *signal, bool built)
 
 	if (!signal)
 		return false;
-	if (built && !bus_may_signal(bus))
-		bus->dropped++;
-	else if (built)
+	if (built && !bus_may_signal(bus)) {
+		bus->dropped += bus->dropped > 0; /* else there is no bus */
+	} else if (built) {
+		note_what_is_read(bus);
 		sent = bus_send(bus, signal);
+		bus->signals += sent;
+	}
 	dbus_message_unref(signal);
 	return sent;
 }
@@ -92,8 +145,11 @@ void bus_signal_figures(struct bus *bus, const struct commit_report *report)
 		bus_put_end(&writer);
 	}
 	bus_put_end(&writer);
-	/* not sent = dropped or no memory: the gap in the sequence tells subscribers */
-	(void)bus_send_signal(bus, signal, bus_writer_done(&writer));
+	/* not sent = away, dropped or no memory: the gap in the sequence tells subscribers */
+	if (bus_send_signal(bus, signal, bus_writer_done(&writer)))
+		extend(&bus->unread, report->sequence, report->sequence);
+	else
+		extend(&bus->missed, report->sequence, report->sequence);
 }
 
 void bus_signal_source(struct bus *bus, const struct source_info *info)

@@ -43,6 +43,7 @@ struct straitd {
 	struct originals *originals;
 	struct bus *bus;
 	bool stopping;
+	bool away; /* from the bus */
 	int exit_code;
 };
 
@@ -54,8 +55,9 @@ static void update_status(struct straitd *straitd)
 
 	for (size_t i = 0; i < figures; i++)
 		stale += ledger_figure_at(straitd->ledger, i)->stale;
-	notify_status("%zu figures, %zu sources, %zu stale", figures,
-		      sources_count(straitd->sources), stale);
+	notify_status("%zu figures, %zu sources, %zu stale%s", figures,
+		      sources_count(straitd->sources), stale,
+		      straitd->away ? "; the message bus is away, connecting again" : "");
 }
 
 static void on_committed(void *context, const struct commit_report *report)
@@ -340,6 +342,14 @@ static void on_bus_lost(void *context, const char *why)
 	stop(straitd, 1);
 }
 
+static void on_bus_away(void *context, bool away)
+{
+	struct straitd *straitd = context;
+
+	straitd->away = away;
+	update_status(straitd);
+}
+
 static void on_term(evutil_socket_t number, short what, void *context)
 {
 	(void)what; /* a signal event has one kind */
@@ -450,6 +460,7 @@ static int start(struct straitd *straitd, struct config *config, struct fault *f
 {
 	static const struct bus_requests requests = { .reload = reload,
 						      .lost = on_bus_lost,
+						      .away = on_bus_away,
 						      .open_original = open_original,
 						      .has_original = has_original };
 	const struct options *options = straitd->options;

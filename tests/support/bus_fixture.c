@@ -38,6 +38,14 @@ static void on_lost(void *context, const char *why)
 	(void)snprintf(self->lost, sizeof(self->lost), "%s", why);
 }
 
+static void on_away(void *context, bool away)
+{
+	struct bus_fixture *self = context;
+
+	ck_assert_int_ne(self->away, away); /* only changes are told */
+	self->away = away;
+}
+
 static void on_log(void *context, int level, enum log_token token, const char *source,
 		   const char *text)
 {
@@ -69,6 +77,7 @@ void bus_fixture_start_with(const char *policy)
 {
 	static const struct bus_requests requests = { .reload = on_reload,
 						      .lost = on_lost,
+						      .away = on_away,
 						      .open_original = open_original,
 						      .has_original = has_original };
 	struct fault fault = { 0 };

@@ -28,6 +28,7 @@ struct bus_fixture {
 	unsigned int reloads;
 	const char *reload_fault; /* reload fails with this */
 	char lost[512];		  /* why; "" = not lost */
+	bool away;		  /* the bus has gone */
 	char log[4096];		  /* lines so far, warnings and above */
 };
 

@@ -408,8 +408,6 @@ static void set_addresses(const struct harness *harness)
 
 void harness_bus_restart(struct harness *harness)
 {
-	int code;
-
 	if (harness->connection != NULL) {
 		dbus_connection_close(harness->connection);
 		dbus_connection_unref(harness->connection);
@@ -417,8 +415,8 @@ void harness_bus_restart(struct harness *harness)
 	}
 	private_bus_restart(&harness->bus);
 	set_addresses(harness);
-	code = process_wait(&harness->daemon, PROCESS_DEADLINE_MS);
-	harness_assert(harness, code == 1, "without a bus the daemon ended with %d", code);
+	harness_assert(harness, harness_wait_name(harness, /* owned= */ true),
+		       "without a bus the daemon ended");
 }
 
 void harness_start(struct harness *harness)

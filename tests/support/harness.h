@@ -44,8 +44,8 @@ void harness_start(struct harness *harness);
 /* Ends the daemon (SIGTERM, checked to end with 0) and the bus, removes the directories. */
 void harness_stop(struct harness *harness);
 
-/* Kills the bus and starts it again at the same path; waits for the daemon to end with 1 because of
-   that, which the caller starts again. */
+/* Kills the bus and starts it again at the same path; waits for the daemon to be there again, the
+   same process. */
 void harness_bus_restart(struct harness *harness);
 
 /* ── what the daemon reads ── */

@@ -2,7 +2,8 @@
  *
  * test_bus_events.c - what the bus layer says unasked: signals and their order, changes gathered,
  * the cap on a bus that does not read; who may change something; and how it starts and ends: the
- * name, the bus that does not answer, the bus that goes away. Members and errors: test_bus.c.
+ * name, the bus that does not answer. Members and errors: test_bus.c. A bus that goes away or stops
+ * reading: test_bus_reconnect.c.
  */
 // needs: fake_ledger fake_sources
 #include "bus_fixture.h"
@@ -550,22 +551,6 @@ static void wait_lost(void)
 	}
 }
 
-START_TEST(a_bus_that_goes_away_ends_the_daemon)
-{
-	struct commit_report report;
-
-	private_bus_stop(&fixture.bus);
-	wait_lost();
-	ck_assert_ptr_nonnull(strstr(fixture.lost, "closed the connection"));
-	/* the commits that are still running do no harm */
-	fake_ledger_commit(fixture.ledger, "arrivals.people.latest", 1, STRAIT_FINAL, "2020",
-			   &report);
-	bus_figures_changed(fixture.service, &report);
-	(void)event_base_loop(fixture.base, EVLOOP_NONBLOCK);
-	(void)event_base_loop(fixture.base, EVLOOP_NONBLOCK);
-}
-END_TEST
-
 START_TEST(a_lost_name_ends_the_daemon)
 {
 	DBusError error = DBUS_ERROR_INIT;
@@ -749,7 +734,6 @@ static void add_ends(Suite *suite)
 
 	tcase_add_checked_fixture(tests, bus_fixture_start, bus_fixture_stop);
 	tcase_set_timeout(tests, 30);
-	tcase_add_test(tests, a_bus_that_goes_away_ends_the_daemon);
 	tcase_add_test(tests, a_lost_name_ends_the_daemon);
 	tcase_add_test(tests, a_name_that_is_not_given_up_is_an_error);
 	tcase_add_test(tests, a_second_daemon_replaces_the_first);
