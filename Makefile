@@ -194,6 +194,24 @@ bench: all $(bad_plugins) $(bench_programs)
 $(BUILD)/tests/bench/%: $(BUILD)/tests/bench/%.o $(support) $(lib)
 	$(Q)$(CC) $(all_ldflags) -o $@ $^ $(shell $(PKG_CONFIG) --libs check jansson $(shell sed -n 's,^// packages: *,,p' tests/bench/$*.c)) $(main_libs)
 
+# ── fuzzing ──────────────────────────────────────────────────────────────────────────────────────
+# tests/fuzz/README.md. A target is linked with the library and with what its `// links: FILES` names; the compiler, the
+# sanitizers and the folder come from tests/fuzz/run, so that objects are made once for all targets.
+.PHONY: fuzz fuzz-afl fuzz-targets
+fuzz_targets := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/fuzz_*.c))
+fuzz_links = $(patsubst %.c,$(BUILD)/%.o,$(wildcard $(shell sed -n 's,^// links: *,,p' $(1))))
+fuzz_libs := $(shell $(PKG_CONFIG) --libs libzip zlib expat libxml-2.0 jansson libzstd 2>/dev/null)
+fuzz:
+	$(Q)tests/fuzz/run $(T)
+fuzz-afl:
+	$(Q)tests/fuzz/run --afl $(T)
+fuzz-targets: $(if $(T),$(T:%=$(BUILD)/tests/fuzz/%),$(fuzz_targets)) $(BUILD)/tests/fuzz/make_seeds $(BUILD)/tests/tools/make_ods
+$(fuzz_targets): %: %.o $$(call fuzz_links,tests/fuzz/$$(@F).c) $(lib)
+	$(Q)$(CC) $(all_ldflags) -fsanitize=fuzzer -o $@ $(filter-out $(lib),$^) $(lib) $(fuzz_libs) $(main_libs)
+$(BUILD)/tests/fuzz/%: tests/fuzz/%.c $(lib)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(all_cflags) -o $@ $< $(lib) $(all_ldflags) $(fuzz_libs) $(main_libs)
+
 # ── to see it work ───────────────────────────────────────────────────────────────────────────────
 .PHONY: demo demo-shell
 demo demo-shell: all $(tools_for_tests)
@@ -251,7 +269,7 @@ installcheck:
 
 .PHONY: clean distclean help
 clean:
-	rm -rf $(BUILD) $(BUILD)-asan $(BUILD)-clang
+	rm -rf $(BUILD) $(BUILD)-asan $(BUILD)-clang $(BUILD)-fuzz $(BUILD)-afl $(BUILD)-cover
 distclean: clean
 	rm -rf build build-*
 help:
@@ -262,5 +280,6 @@ help:
 	@echo "make torture      crashes and power cuts, ten minutes; QUICK=1: one. SEED=n repeats one, ROWS= SECONDS= POINTS=all"
 	@echo "make check-real DATA=DIR   over real published files"
 	@echo "make bench        speed, as ratios (PEERS=1: to other programs too; B=NAME: one bench)"
+	@echo "make fuzz         every fuzz target for FUZZ_SECONDS (60), T=fuzz_NAME: one; make fuzz-afl: the same with AFL++"
 	@echo "make lint         budgets, include rules, formatting; make format: puts formatting right"
 	@echo "make install      GNU variables: prefix (now $(prefix)), DESTDIR, sysconfdir, plugindir …"

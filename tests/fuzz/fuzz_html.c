@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * fuzz_html.c - libFuzzer entry for the web page reader of the home_office plugin. Links
- * plugins/home_office/{html,html_bytes,page_days,page_table,page_prose,table}.c, document.c's
- * reading_day_text (here), libxml2 and the shared CSV functions; no host.
- *
- * What a block, a row and a list of days promise (html.h, table.h, page.h) is asserted for each.
+ * fuzz_html.c - the web page reader of the home_office plugin, without a host; reading_day_text of
+ * document.c is here. What a block, a row and a list of days promise (html.h, table.h, page.h) is
+ * asserted for each.
  */
+// links: plugins/home_office/html*.c plugins/home_office/page_*.c plugins/home_office/table.c
 #include <assert.h>
 #include <stdint.h>
 #include <stdio.h>

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
- * fuzz_ods.c - libFuzzer entry for the spreadsheet reader of the home_office plugin. Links
- * plugins/home_office/{ods,table}.c and the shared CSV functions; no host.
+ * fuzz_ods.c - the spreadsheet reader of the home_office plugin, without a host.
  *
  * Input that begins with "PK" is taken as a package; anything else becomes the content.xml of one,
  * so that the fuzzer need not find out about checksums. What a row promises (ods.h, table.h) is
  * asserted for every row.
  */
+// links: plugins/home_office/ods.c plugins/home_office/table.c
 #include <assert.h>
 #include <stdint.h>
 #include <stdlib.h>

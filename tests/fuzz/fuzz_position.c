@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
  * fuzz_position.c - positions and times of a sighting log on hostile text: whatever is accepted
- * lies on the globe and in the calendar. libFuzzer; link with plugins/boat_sightings/position.c,
- * parse.c and daemon/csv_text.c.
+ * lies on the globe and in the calendar.
  */
+// links: plugins/boat_sightings/position.c plugins/boat_sightings/parse.c
 #include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
