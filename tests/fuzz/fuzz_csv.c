@@ -84,7 +84,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (size < 4)
 		return 0;
-	row_max = data[0] % 2 ? 0 : 1u + data[0];
+	row_max = data[0] % 2 ? size + 1 : 1u + data[0]; /* no row is too long, or some are */
 	step = 1u + data[1] + (size_t)data[2] % 16 * 256;
 	data += 3;
 	size -= 3;
