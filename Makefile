@@ -146,7 +146,7 @@ $(BUILD)/tests/unit/test_%: $(BUILD)/tests/unit/test_%.o $$(call fakes_of,tests/
 		$(shell $(PKG_CONFIG) --libs check) $(main_libs)
 
 $(BUILD)/tests/integration/test_%: $(BUILD)/tests/integration/test_%.o $(support) $(lib)
-	$(Q)$(CC) $(all_ldflags) -o $@ $^ $(shell $(PKG_CONFIG) --libs check jansson expat) $(main_libs)
+	$(Q)$(CC) $(all_ldflags) -o $@ $^ $(shell $(PKG_CONFIG) --libs check jansson expat zlib) $(main_libs)
 
 $(BUILD)/tests/%.o: all_cflags += -Itests/support -Iplugins -Wno-missing-prototypes
 

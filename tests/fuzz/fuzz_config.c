@@ -28,13 +28,9 @@ static void demand(bool condition)
 		abort();
 }
 
-static void leave(void)
-{
-	char command[96];
-
-	(void)snprintf(command, sizeof(command), "rm -rf '%s'", root);
-	(void)!system(command); /* at the end of a fuzzer: nothing more to do about it */
-}
+static const char *const names[FILES] = { "etc/straitd.conf", "etc/conf.d/a.conf",
+					  "etc/conf.d/b.conf", "lib/conf.d/b.conf",
+					  "lib/conf.d/c.conf" };
 
 static const char *path_of(const char *name)
 {
@@ -42,6 +38,16 @@ static const char *path_of(const char *name)
 
 	(void)snprintf(path, sizeof(path), "%s/%s", root, name);
 	return path;
+}
+
+static void leave(void)
+{
+	static const char *const directories[] = { "etc/conf.d", "lib/conf.d", "etc", "lib", "" };
+
+	for (int i = 0; i < FILES; i++)
+		(void)unlink(path_of(names[i]));
+	for (int i = 0; i < 5; i++)
+		(void)rmdir(path_of(directories[i]));
 }
 
 static void make_root(void)
@@ -63,10 +69,6 @@ static void write_file(const char *name, const uint8_t *data, size_t size)
 
 static void write_files(const uint8_t *data, size_t size)
 {
-	static const char *const names[FILES] = { "etc/straitd.conf", "etc/conf.d/a.conf",
-						  "etc/conf.d/b.conf", "lib/conf.d/b.conf",
-						  "lib/conf.d/c.conf" };
-
 	for (int i = 0; i < FILES; i++) {
 		const uint8_t *end = size && i < FILES - 1 ? memchr(data, '\1', size) : NULL;
 		size_t part = end ? (size_t)(end - data) : size;
