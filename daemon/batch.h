@@ -95,3 +95,12 @@ struct batch {
 	const void *cursor; /* the worker's own; stored as it is */
 	size_t cursor_size;
 };
+
+/* So many observations of it do not count after all: rows become rejects. */
+static inline void batch_refuse(struct batch *batch, uint64_t observations)
+{
+	uint64_t rows = observations < batch->accepted ? observations : batch->accepted;
+
+	batch->accepted -= rows;
+	batch->rejected += rows;
+}

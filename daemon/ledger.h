@@ -18,6 +18,9 @@
 
 struct ledger;
 
+/* Series of one metric. Observations of more are refused and told as a reject. */
+#define LEDGER_SERIES_MAX 16384u
+
 /* A [figure NAME] or [check NAME] section. */
 struct figure_section {
 	const char *name, *formula, *window, *unit, *title;

@@ -22,8 +22,15 @@
 /* A batch's series, looked up once. */
 struct mapped_series {
 	const struct ledger_metric *metric;
-	int64_t id;
+	int64_t id; /* 0 = refused: its metric has LEDGER_SERIES_MAX already */
 	uint64_t hash;
+};
+
+/* What a batch has of series that are one too many. */
+struct refusal {
+	uint64_t observations;
+	uint64_t at; /* place of the first */
+	const char *metric;
 };
 
 /* ── from the batch to the store ───────────────────────────────────────────────────────────── */
@@ -49,11 +56,37 @@ static uint64_t series_hash(const char *metric, const char *labels)
 	return fnv_add(fnv_add(FNV_START, metric, strlen(metric)), labels, strlen(labels));
 }
 
+/* Of a batch: how many series each metric may still get; counted when the first new one comes. */
+struct room {
+	bool known;
+	uint64_t left;
+};
+
+static int64_t series_id(struct ledger *ledger, const struct ledger_metric *metric,
+			 const char *labels, struct room *room)
+{
+	int64_t id = store_series_find(ledger->store, metric->id, labels);
+	uint64_t count;
+
+	if (id || store_failed(ledger->store))
+		return id;
+	if (!room->known) {
+		count = store_series_count(ledger->store, metric->id);
+		room->known = true;
+		room->left = count < LEDGER_SERIES_MAX ? LEDGER_SERIES_MAX - count : 0;
+	}
+	if (!room->left)
+		return 0;
+	room->left--;
+	return store_series(ledger->store, metric->id, labels);
+}
+
 static struct mapped_series *map_series(struct ledger *ledger, const struct ledger_source *source,
 					const struct batch *batch)
 {
 	struct mapped_series *mapped = calloc(batch->series_count + 1, sizeof(*mapped));
 	char labels[STRAIT_LABELS_MAX * (STRAIT_NAME_MAX_BYTES + STRAIT_LABEL_MAX_BYTES + 2)];
+	struct room rooms[STRAIT_METRICS_MAX] = { 0 };
 
 	if (!mapped) {
 		(void)store_fail(ledger->store, FAULT_MEMORY, "ledger: out of memory");
@@ -71,10 +104,47 @@ static struct mapped_series *map_series(struct ledger *ledger, const struct ledg
 		}
 		mapped[i].metric = source->metrics[series->metric];
 		series_labels(&mapped[i].metric->declared, series, labels, sizeof(labels));
-		mapped[i].id = store_series(ledger->store, mapped[i].metric->id, labels);
+		mapped[i].id = series_id(ledger, mapped[i].metric, labels,
+					 &rooms[series->metric % STRAIT_METRICS_MAX]);
 		mapped[i].hash = series_hash(mapped[i].metric->declared.name, labels);
 	}
 	return mapped;
+}
+
+static void refuse(struct refusal *refusal, const struct mapped_series *series,
+		   const struct batch_observation *observation)
+{
+	if (!refusal->observations++) {
+		refusal->at = observation->at;
+		refusal->metric = series->metric->declared.name;
+	}
+}
+
+/* One reject speaks for all of the batch. */
+static void tell_refusal(struct ledger *ledger, const struct store_release *release,
+			 const struct refusal *refusal, int64_t now_ms)
+{
+	char reason[256];
+	struct batch_reject reject = { .at = refusal->at, .reason = reason, .extract = "" };
+
+	if (!refusal->observations)
+		return;
+	(void)snprintf(
+		reason, sizeof(reason),
+		"%s: it has %u series already, and no more are taken: %llu observations of others in this batch; too many label values?",
+		refusal->metric, LEDGER_SERIES_MAX, (unsigned long long)refusal->observations);
+	store_reject(ledger->store, release, &reject, now_ms);
+}
+
+/* The host moves days to the beginning of their period and refuses negative counts; a worker that
+ * sends such a thing is not the host's. */
+static bool is_honest(const struct ledger_metric *metric,
+		      const struct batch_observation *observation)
+{
+	if (observation->day != granularity_floor(metric->declared.granularity, observation->day) &&
+	    observation->day != 0) /* the week of 1970-01-01 began in 1969 */
+		return false;
+	return metric->declared.kind == STRAIT_LEVEL || !(observation->value < 0);
 }
 
 static bool same_version(const struct batch_observation *a, const struct batch_observation *b)
@@ -86,7 +156,7 @@ static bool same_version(const struct batch_observation *a, const struct batch_o
 /* Hands over the version that starts at observations[i]; returns the index after it. */
 static size_t put_record(struct ledger *ledger, const struct store_release *release,
 			 const struct batch *batch, const struct mapped_series *mapped, size_t i,
-			 struct store_effects *effects)
+			 struct store_effects *effects, struct refusal *refusal)
 {
 	const struct batch_observation *identity = &batch->observations[i];
 	struct store_part parts[BATCH_VERSION_PARTS_MAX];
@@ -99,6 +169,10 @@ static size_t put_record(struct ledger *ledger, const struct store_release *rele
 
 		if (series->metric->declared.kind != STRAIT_RECORD)
 			break;
+		if (!series->id) {
+			refuse(refusal, series, observation);
+			continue;
+		}
 		if (count == BATCH_VERSION_PARTS_MAX) {
 			(void)store_fail(ledger->store, FAULT_PROTOCOL,
 					 "a record version has more than %u parts",
@@ -115,13 +189,14 @@ static size_t put_record(struct ledger *ledger, const struct store_release *rele
 					     .status = observation->status,
 					     .value = observation->value };
 	}
-	store_record_put(ledger->store, release, identity, parts, count, effects);
+	if (count)
+		store_record_put(ledger->store, release, identity, parts, count, effects);
 	return i;
 }
 
 static void put_observations(struct ledger *ledger, const struct store_release *release,
 			     const struct batch *batch, const struct mapped_series *mapped,
-			     struct store_effects *effects)
+			     struct store_effects *effects, struct refusal *refusal)
 {
 	size_t i = 0, next_step = STEP_OBSERVATIONS;
 
@@ -141,6 +216,19 @@ static void put_observations(struct ledger *ledger, const struct store_release *
 			return;
 		}
 		series = &mapped[observation->series];
+		if (!is_honest(series->metric, observation)) {
+			(void)store_fail(
+				ledger->store, FAULT_PROTOCOL,
+				"batch %llu: observation %zu of %s is negative, or its day begins no period",
+				(unsigned long long)batch->number, i,
+				series->metric->declared.name);
+			return;
+		}
+		if (!series->id && series->metric->declared.kind != STRAIT_RECORD) {
+			refuse(refusal, series, observation);
+			i++;
+			continue;
+		}
 		switch (series->metric->declared.kind) {
 		case STRAIT_LEVEL:
 			store_level_put(ledger->store, release, series->metric->id, series->id,
@@ -154,7 +242,7 @@ static void put_observations(struct ledger *ledger, const struct store_release *
 			i++;
 			break;
 		case STRAIT_RECORD:
-			i = put_record(ledger, release, batch, mapped, i, effects);
+			i = put_record(ledger, release, batch, mapped, i, effects, refusal);
 			break;
 		}
 	}
@@ -226,9 +314,13 @@ static bool has_levels(const struct ledger_source *source)
 	return false;
 }
 
-static void put_batch(struct ledger *ledger, const struct ledger_source *source,
-		      const struct batch *batch, int64_t now_ms, struct store_effects *effects)
+/* Returns how many observations were refused for want of room. */
+static uint64_t put_batch(struct ledger *ledger, const struct ledger_source *source,
+			  const struct batch *sent, int64_t now_ms, struct store_effects *effects)
 {
+	struct refusal refusal = { 0 };
+	struct batch counted = *sent;
+	const struct batch *batch = &counted;
 	int64_t source_id = store_source(ledger->store, source->name);
 	struct store_release release;
 	struct mapped_series *mapped;
@@ -241,18 +333,20 @@ static void put_batch(struct ledger *ledger, const struct ledger_source *source,
 	if (batch->number != last + 1) {
 		(void)store_fail(ledger->store, FAULT_PROTOCOL, "batch %llu was sent, %llu is next",
 				 (unsigned long long)batch->number, (unsigned long long)last + 1);
-		return;
+		return 0;
 	}
 	store_release_open(ledger->store, source_id, batch, source->plugin_version, now_ms,
 			   &release);
 	mapped = map_series(ledger, source, batch);
 	if (mapped) {
-		put_observations(ledger, &release, batch, mapped, effects);
+		put_observations(ledger, &release, batch, mapped, effects, &refusal);
 		if (!store_failed(ledger->store))
 			store_content_put(ledger->store, &release,
 					  content_end(batch, mapped, now_ms));
 	}
 	free(mapped);
+	batch_refuse(&counted, refusal.observations);
+	tell_refusal(ledger, &release, &refusal, now_ms);
 	for (size_t i = 0; i < batch->reject_count; i++)
 		store_reject(ledger->store, &release, &batch->rejects[i], now_ms);
 	if (batch->final)
@@ -262,6 +356,7 @@ static void put_batch(struct ledger *ledger, const struct ledger_source *source,
 		store_content_close(ledger->store, &release, !has_levels(source), now_ms);
 	store_set_cursor(ledger->store, source_id, batch->number, batch->cursor, batch->cursor_size,
 			 batch->accepted, batch->rejected, now_ms);
+	return refusal.observations;
 }
 
 static void forget_touched(struct ledger *ledger, const struct store_effects *effects)
@@ -276,13 +371,14 @@ int ledger_commit(struct ledger *ledger, const char *source, const struct batch 
 	const struct ledger_source *declared = ledger_find_source(ledger, source);
 	struct ledger_updates updates = { .now_ms = clock_now_ms() };
 	struct store_effects effects = { .count = 0 };
+	uint64_t refused;
 	int result;
 
 	if (!declared)
 		return fault_set(fault, FAULT_PROTOCOL,
 				 "source '%s' sent a batch before it declared anything", source);
 	store_begin(ledger->store);
-	put_batch(ledger, declared, batch, updates.now_ms, &effects);
+	refused = put_batch(ledger, declared, batch, updates.now_ms, &effects);
 	forget_touched(ledger, &effects);
 	ledger_evaluate(ledger, &effects, /* source= */ NULL, &updates);
 	ledger_write(ledger, source, &updates);
@@ -292,6 +388,7 @@ int ledger_commit(struct ledger *ledger, const char *source, const struct batch 
 			ledger,
 			&effects); /* they were read inside the transaction that is no more */
 	ledger_settle(ledger, source, &updates, result == 0, ret_report);
+	ret_report->refused = refused;
 	return result;
 }
 

@@ -72,6 +72,7 @@ struct commit_report {
 	enum cause cause;
 	const struct figure_change *rows;
 	size_t row_count;
+	uint64_t refused; /* observations of the batch: their metric has too many series */
 };
 
 /* A change as ChangesSince and ListChanges give it. */

@@ -327,6 +327,7 @@ static int take_batch(struct source *source, const struct frame *frame, struct f
 		 "COMMITTED", fault) < 0)
 		return -1;
 	source->document.moved_ms = clock_monotonic_ms();
+	batch_refuse(&batch, report.refused);
 	count_batch(source, &batch);
 	source_report(source, &report);
 	follow_batch(source, &batch);

@@ -71,6 +71,9 @@ void store_each_declaration(struct store *store,
 int64_t store_metric(struct store *store, const char *name); /* id, made when new */
 /* labels: "k=v,k=v" in the order of the metric's keys, "" without labels. */
 int64_t store_series(struct store *store, int64_t metric, const char *labels);
+/* The same, but 0 when there is none; and how many the metric has. */
+int64_t store_series_find(struct store *store, int64_t metric, const char *labels);
+uint64_t store_series_count(struct store *store, int64_t metric);
 
 /* ── writing a batch ───────────────────────────────────────────────────────────────────────── */
 

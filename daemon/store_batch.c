@@ -69,10 +69,21 @@ int64_t store_metric(struct store *store, const char *name)
 	return store_failed(store) ? 0 : sqlite3_last_insert_rowid(store->db);
 }
 
+int64_t store_series_find(struct store *store, int64_t metric, const char *labels)
+{
+	return store_number(store, "SELECT id FROM series WHERE metric = ? AND labels = ?", 0, "it",
+			    metric, labels);
+}
+
+uint64_t store_series_count(struct store *store, int64_t metric)
+{
+	return (uint64_t)store_number(store, "SELECT count(*) FROM series WHERE metric = ?", 0, "i",
+				      metric);
+}
+
 int64_t store_series(struct store *store, int64_t metric, const char *labels)
 {
-	int64_t id = store_number(store, "SELECT id FROM series WHERE metric = ? AND labels = ?", 0,
-				  "it", metric, labels);
+	int64_t id = store_series_find(store, metric, labels);
 
 	if (id || store_failed(store))
 		return id;

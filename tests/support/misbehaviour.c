@@ -150,7 +150,7 @@ const struct misbehaviour misbehaviours[] = {
 	{ HANDS_OVER("unaligned"), .figure = "bad.level.latest", .value = 12, .total = 4 },
 	{ HANDS_OVER("labels"), .figure = "bad.labelled.total", .value = NAN, .total = 4 },
 	{ HANDS_OVER("keys"), .figure = "bad.record.total", .value = 999, .total = 4 },
-	{ HANDS_OVER("series"), .figure = "bad.labelled.total", .value = 30000, .total = 4 },
+	{ HANDS_OVER("series"), .figure = "bad.labelled.total", .value = 16384, .total = 4 },
 	{ HANDS_OVER("rejects"), .figure = "bad.total", .value = 1, .total = 4 },
 	{ .name = "release", .options = IN_DOCUMENT("release"), .document = "r", .state = "idle", .via = "reading",
 	  .line = "'x' is imported$", .times = 1, .lines = 8, .figure = "bad.total", .value = 1, .total = 4 },

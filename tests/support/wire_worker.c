@@ -303,6 +303,67 @@ static void misbehave_before_ready(struct wire *wire, const char *behave)
 			(void)pause();
 }
 
+/* A header by hand, with nothing behind it. */
+static void send_header(const struct wire *wire, unsigned int version, unsigned int type,
+			uint32_t size)
+{
+	unsigned char header[FRAME_HEADER_BYTES] = { 0x74, 0x53, (unsigned char)version,
+						     (unsigned char)type };
+
+	for (int i = 0; i < 4; i++) {
+		header[4 + i] = (unsigned char)(size >> 8 * i);
+		header[8 + i] = (unsigned char)(wire->header.generation >> 8 * i);
+	}
+	if (write(WORKER_FD, header, sizeof(header)) < 0)
+		_exit(94);
+}
+
+static void lie(struct wire *wire, const char *behave)
+{
+	static const unsigned char absurd[64] = { 0xff };
+
+	if (strcmp(behave, "version") == 0)
+		send_header(wire, 9, MESSAGE_HEARTBEAT, 0);
+	if (strcmp(behave, "oversize") == 0)
+		send_header(wire, FRAME_VERSION, MESSAGE_BATCH, FRAME_MAX_BYTES + 1);
+	if (strcmp(behave, "type") == 0)
+		send_header(wire, FRAME_VERSION, 99, 0);
+	if (strcmp(behave, "again") == 0)
+		send_header(wire, FRAME_VERSION, MESSAGE_READY, 0);
+	if (strcmp(behave, "empty") == 0)
+		send_header(wire, FRAME_VERSION, MESSAGE_HEARTBEAT, 0);
+	if (strcmp(behave, "truncated") == 0)
+		send_header(wire, FRAME_VERSION, MESSAGE_LOG, 1000);
+	if (strcmp(behave, "lies") == 0) { /* counts of what is not there */
+		send_header(wire, FRAME_VERSION, MESSAGE_BATCH, sizeof(absurd));
+		if (write(WORKER_FD, absurd, sizeof(absurd)) < 0)
+			_exit(94);
+	}
+	if (strcmp(behave, "old") == 0) { /* of a worker that is gone: nothing comes of it */
+		wire->header.generation--;
+		send_header(wire, FRAME_VERSION, 99, 0);
+		wire->header.generation++;
+	}
+}
+
+/* Beats, and comes no further in a document. */
+static void __attribute__((noreturn)) stall(struct wire *wire)
+{
+	struct message_document document = { .name = "x" };
+	struct message_heartbeat heartbeat = { .progress = 0.5 };
+	struct frame frame;
+
+	send_out(wire, message_put_document(wire->out, next(wire), &document));
+	for (;;) {
+		if (receive(wire, &frame, TICK_MS)) {
+			if (frame.type == MESSAGE_STOP)
+				stop(wire);
+			drop(wire, &frame);
+		}
+		send_out(wire, message_put_heartbeat(wire->out, next(wire), &heartbeat));
+	}
+}
+
 static void misbehave_when_ready(struct wire *wire, const char *behave)
 {
 	static const uint8_t sha256[SHA256_BYTES] = { 0 };
@@ -331,12 +392,16 @@ static void misbehave_when_ready(struct wire *wire, const char *behave)
 	}
 	for (i = 0; strcmp(behave, "chatter") == 0 && i < 1000; i++)
 		(void)fprintf(stderr, "line %d\n", i);
+	lie(wire, behave);
+	if (strcmp(behave, "stall") == 0)
+		stall(wire);
 	if (strcmp(behave, "hang") == 0)
 		(void)signal(SIGTERM, SIG_IGN);
 	if (strcmp(behave, "catchup") == 0)
 		catch_up(wire);
-	if (strcmp(behave, "idle") != 0 && strcmp(behave, "catchup") != 0 &&
-	    strcmp(behave, "documents") != 0 && strcmp(behave, "chatter") != 0)
+	if (strcmp(behave, "idle") != 0 && strcmp(behave, "old") != 0 &&
+	    strcmp(behave, "catchup") != 0 && strcmp(behave, "documents") != 0 &&
+	    strcmp(behave, "chatter") != 0)
 		for (;;)
 			(void)pause();
 }

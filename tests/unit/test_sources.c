@@ -40,6 +40,13 @@ static const struct {
 	{ "number", "batch 5 came after batch 0" },
 	{ "name", "DOCUMENT (type 17, " },
 	{ "failname", "FAILED (type 19, " },
+	{ "version", "frame of protocol version 9, this is version 1" },
+	{ "oversize", "frame of type 18 claims 1048577 bytes, at most 1048576 are allowed" },
+	{ "type", "a frame of unknown type 99, 0 bytes" },
+	{ "again", "READY (type 16, 0 bytes) at the wrong moment" },
+	{ "empty", "HEARTBEAT (type 21, 0 bytes)" },
+	{ "lies", "BATCH (type 18, 64 bytes)" },
+	{ "truncated", "its worker gave no sign of life for 0.6 s" },
 	{ "close",
 	  "died by signal 15 (Terminated) after 0 batches; it closed its link and did not leave" },
 };
@@ -82,6 +89,26 @@ START_TEST(goes_on_after_a_death_that_follows_a_commit)
 	WAIT_FOR(fake_ledger_source(&ledger, "a")->batch >= 6);
 	ck_assert(!has_been(SOURCE_QUARANTINED));
 	ck_assert_ptr_nonnull(strstr(logged, "after 1 batch; restarting in"));
+}
+END_TEST
+
+START_TEST(drops_frames_of_an_earlier_worker)
+{
+	section(0, "old");
+	apply();
+	WAIT_FOR(info_of("a").state == SOURCE_IDLE);
+	WAIT_FOR(fake_ledger_source(&ledger, "a")->stale == 0); /* a heartbeat came after it */
+	ck_assert(!has_been(SOURCE_BACKOFF));
+	ck_assert_uint_eq(info_of("a").restarts, 0);
+}
+END_TEST
+
+START_TEST(ends_a_worker_that_beats_and_comes_no_further)
+{
+	section(0, "stall");
+	apply();
+	WAIT_FOR(has_been(SOURCE_BACKOFF));
+	ck_assert_ptr_nonnull(strstr(logged, "it came no further in its document for 6 s"));
 }
 END_TEST
 
@@ -418,6 +445,8 @@ static TCase *tests(void)
 	tcase_set_timeout(tcase, 30);
 	tcase_add_checked_fixture(tcase, set_up, tear_down);
 	tcase_add_test(tcase, starts_a_worker_and_calls_it_idle);
+	tcase_add_test(tcase, drops_frames_of_an_earlier_worker);
+	tcase_add_test(tcase, ends_a_worker_that_beats_and_comes_no_further);
 	tcase_add_loop_test(tcase, quarantines_a_worker_that_dies_three_times_while_another_goes_on,
 			    0, (int)(sizeof(deaths) / sizeof(deaths[0])));
 	tcase_add_test(tcase, shows_a_hanging_worker_as_unresponsive_first);
