@@ -466,10 +466,9 @@ static int read_key(int fd, const char *path, uint8_t *key, struct fault *fault)
 
 /* Written whole under another name, synced, then renamed: a crash leaves either no key or a good
  * one. */
-static int make_key(const char *state_dir, const char *path, uint8_t *key, struct fault *fault)
+static int make_key(const char *path, uint8_t *key, struct fault *fault)
 {
 	CLEANUP(close_fd) int fd = -1;
-	CLEANUP(close_fd) int directory = -1;
 	char temporary[4200];
 
 	(void)snprintf(temporary, sizeof(temporary), "%s.new",
@@ -488,7 +487,15 @@ static int make_key(const char *state_dir, const char *path, uint8_t *key, struc
 	    rename(temporary, path) < 0)
 		return fault_errno(fault, errno, "cannot write '%s'", path);
 	test_point();
-	directory = open(state_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return 0;
+}
+
+/* Also when the key is there: whoever made it may have been killed before the directory was on the
+   disk, and what is stored under a key that is lost with the power would count again. */
+static int sync_directory(const char *state_dir, struct fault *fault)
+{
+	CLEANUP(close_fd) int directory = open(state_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
 	if (directory < 0 || fsync(directory) < 0)
 		return fault_errno(fault, errno, "cannot sync '%s'", state_dir);
 	return 0;
@@ -498,15 +505,15 @@ static int open_key(const char *state_dir, uint8_t *key, struct fault *fault)
 {
 	CLEANUP(close_fd) int fd = -1;
 	char path[4150];
+	int result;
 
 	(void)snprintf(path, sizeof(path), "%s/identity.key",
 		       state_dir); /* too long: open fails and says so */
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	if (fd >= 0)
-		return read_key(fd, path, key, fault);
-	if (errno != ENOENT)
+	if (fd < 0 && errno != ENOENT)
 		return fault_errno(fault, errno, "cannot read '%s'", path);
-	return make_key(state_dir, path, key, fault);
+	result = fd >= 0 ? read_key(fd, path, key, fault) : make_key(path, key, fault);
+	return result < 0 ? result : sync_directory(state_dir, fault);
 }
 
 static void adopt_kept(void *context, const char *source, struct declaration *declaration)

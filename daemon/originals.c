@@ -53,6 +53,7 @@ struct originals {
 	uint64_t max_bytes;
 	int64_t max_age_ms;
 	bool told_too_large;
+	bool killed;		 /* the archiver of sha256 was: it is tried once more */
 	struct kept_file *files; /* the oldest first */
 	size_t count, capacity;
 	uint64_t bytes; /* sum over files */
@@ -347,6 +348,7 @@ static void start_next(struct originals *originals)
 
 static bool put_in_place(struct originals *originals)
 {
+	CLEANUP(close_fd) int folder_fd = -1;
 	char name[FILE_NAME_MAX], folder[3];
 	struct stat status;
 
@@ -355,6 +357,10 @@ static bool put_in_place(struct originals *originals)
 	if (fstatat(originals->directory, BEING_KEPT, &status, AT_SYMLINK_NOFOLLOW) < 0 ||
 	    (mkdirat(originals->directory, folder, 0700) < 0 && errno != EEXIST) ||
 	    renameat(originals->directory, BEING_KEPT, originals->directory, name) < 0)
+		return false;
+	/* On the disk before the link goes: else both could be lost with the power. */
+	folder_fd = openat(originals->directory, folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (folder_fd < 0 || fsync(folder_fd) < 0 || fsync(originals->directory) < 0)
 		return false;
 	if (!find_file(originals, originals->sha256))
 		add_file(originals, originals->sha256, (uint64_t)status.st_size, clock_now_ms());
@@ -376,6 +382,12 @@ static void archived(struct originals *originals, int status)
 		log_main(LOG_WARNING,
 			 "originals: document %.16s… changed after it was imported; it is not kept",
 			 name);
+	} else if (WIFSIGNALED(status) && !originals->killed) {
+		log_main(LOG_WARNING,
+			 "originals: the archiver was killed by signal %d; trying once more",
+			 WTERMSIG(status));
+		originals->killed = true;
+		return;
 	} else {
 		log_main(LOG_WARNING,
 			 "originals: the archiver ended by %s %d; document %.16s… is not kept",
@@ -384,6 +396,7 @@ static void archived(struct originals *originals, int status)
 	}
 	(void)unlinkat(originals->directory, BEING_KEPT, 0); /* renamed when all went well */
 	test_point();
+	originals->killed = false;
 	forget_pending(originals, originals->sha256);
 	test_point();
 	enforce(originals);
@@ -466,6 +479,32 @@ void originals_limit(struct originals *originals, uint64_t max_bytes, int64_t ma
 	start_next(originals);
 }
 
+/* Leads the document's name to that path, on the disk; does nothing when it does already. */
+static void set_pending(struct originals *originals, const char *path,
+			const uint8_t sha256[SHA256_BYTES])
+{
+	char name[HASH_TEXT + 1], now[SPOOL_PATH_MAX];
+	ssize_t size;
+
+	sha256_text(sha256, name);
+	size = readlinkat(originals->pending, name, now, sizeof(now));
+	if (size == (ssize_t)strlen(path) && memcmp(now, path, (size_t)size) == 0)
+		return;
+	(void)unlinkat(originals->pending, name,
+		       0); /* an earlier one may lead to a file that went */
+	test_point();
+	if (symlinkat(path, originals->pending, name) < 0 || fsync(originals->pending) < 0)
+		log_main(LOG_WARNING, "originals: cannot keep '%s': %s", path, strerror(errno));
+	test_point();
+}
+
+void originals_expect(struct originals *originals, const char *path,
+		      const uint8_t sha256[SHA256_BYTES])
+{
+	if (originals->pending >= 0 && originals->max_bytes && !find_file(originals, sha256))
+		set_pending(originals, path, sha256);
+}
+
 void originals_keep(struct originals *originals, const char *path,
 		    const uint8_t sha256[SHA256_BYTES])
 {
@@ -481,12 +520,7 @@ void originals_keep(struct originals *originals, const char *path,
 				0); /* only its place in the order */
 		return;
 	}
-	sha256_text(sha256, name);
-	(void)unlinkat(originals->pending, name,
-		       0); /* an earlier one may lead to a file that went */
-	test_point();
-	if (symlinkat(path, originals->pending, name) < 0)
-		log_main(LOG_WARNING, "originals: cannot keep '%s': %s", path, strerror(errno));
+	set_pending(originals, path, sha256);
 	start_next(originals);
 }
 

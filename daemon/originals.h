@@ -32,6 +32,11 @@ struct originals *originals_free(struct originals *originals);
 /* Bounds, from the configuration: bytes of all files (0 = keep none) and the time since the last
  * import. Deletes at once what is over them, the oldest first, and goes on with what is pending. */
 void originals_limit(struct originals *originals, uint64_t max_bytes, int64_t max_age_ms);
+/* A document that is imported is about to move to that path: the link that leads to it is made, and
+   synced, so that it is kept even if nobody lives to say so after the move. Nothing more happens
+   before originals_keep(), or the next start. */
+void originals_expect(struct originals *originals, const char *path,
+		      const uint8_t sha256[SHA256_BYTES]);
 /* Keeps the document at that path, an absolute one. One that is kept already becomes the newest. */
 void originals_keep(struct originals *originals, const char *path,
 		    const uint8_t sha256[SHA256_BYTES]);

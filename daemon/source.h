@@ -53,7 +53,9 @@ struct source_owner {
 	void (*committed)(void *context, const struct commit_report *report);
 	void (*changed)(void *context, struct source *source, bool state_changed);
 	void (*document)(void *context, struct source *source, const struct document_news *news);
-	/* It lies in done/, at that path. */
+	/* It is about to move to done/, most likely to that path; it lies there, at that path. */
+	void (*document_leaves)(void *context, struct source *source, const char *path,
+				const uint8_t sha256[SHA256_BYTES]);
 	void (*document_done)(void *context, struct source *source, const char *path,
 			      const uint8_t sha256[SHA256_BYTES]);
 	/* A worker is up, held by these layers. */

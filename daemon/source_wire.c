@@ -95,8 +95,12 @@ static void move_to_done(struct source *source, const char *name, const struct f
 {
 	char moved[SPOOL_NAME_MAX], path[SPOOL_PATH_MAX];
 	struct fault fault = { 0 };
-	int result = spool_done(source->config.input, name, file, moved, &fault);
+	int result;
 
+	if ((size_t)snprintf(path, sizeof(path), "%s/done/%s", source->config.input, name) <
+	    sizeof(path))
+		source->owner->document_leaves(source->owner->context, source, path, sha256);
+	result = spool_done(source->config.input, name, file, moved, &fault);
 	if (result < 0)
 		log_source(LOG_ERR, source->config.name,
 			   "a document is imported, but stays in incoming/: %s", fault.text);

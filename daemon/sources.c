@@ -124,6 +124,16 @@ static void source_document_done(void *context, struct source *source, const cha
 		sources->events->document_done(sources->context, path, sha256);
 }
 
+static void source_document_leaves(void *context, struct source *source, const char *path,
+				   const uint8_t sha256[SHA256_BYTES])
+{
+	struct sources *sources = context;
+
+	if (sources->events->document_leaves &&
+	    ledger_only_levels(sources->owner.ledger, source_name(source)))
+		sources->events->document_leaves(sources->context, path, sha256);
+}
+
 /* Once a daemon: it is the same for every worker. */
 static void source_confined(void *context, const struct sandbox_layers *layers)
 {
@@ -418,6 +428,7 @@ struct sources *sources_new(struct event_base *base, struct ledger *ledger, cons
 		.committed = source_committed,
 		.changed = source_changed,
 		.document = source_document,
+		.document_leaves = source_document_leaves,
 		.document_done = source_document_done,
 		.confined = source_confined,
 		.at_rest = source_rests,

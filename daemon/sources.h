@@ -90,7 +90,10 @@ struct sources_events {
 	void (*job_added)(void *context, uint32_t id);
 	void (*job_changed)(void *context, uint32_t id, bool finished);
 	void (*job_removed)(void *context, uint32_t id);
-	/* A document is imported and lies in done/, at that absolute path. May be NULL. */
+	/* A document is imported and about to move to done/, under that absolute path unless the
+	   name is taken; then it lies there, at that path. May be NULL. */
+	void (*document_leaves)(void *context, const char *path,
+				const uint8_t sha256[SHA256_BYTES]);
 	void (*document_done)(void *context, const char *path, const uint8_t sha256[SHA256_BYTES]);
 };
 

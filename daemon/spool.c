@@ -270,6 +270,49 @@ int spool_done(const char *spool, const char *name, const struct file_identity *
 	return result;
 }
 
+/* The text is in its place, and on the disk, before the document moves: what is in failed/ has its
+   reason, whenever we die. One without a document may stay; the document's next failure replaces
+   it. Returns 0 and both names, or SPOOL_GONE. */
+static int fail_under_free_name(int from, const char *name, int to, const char *spool,
+				char ret_name[SPOOL_NAME_MAX],
+				char ret_reason[SPOOL_NAME_MAX + sizeof(REASON_NAME)],
+				struct fault *fault)
+{
+	/* A document called X.reason is numbered, so that the reason of X cannot replace it. */
+	for (unsigned int count = ends_in_reason(name) ? 1 : 0; count <= SPOOL_SUFFIX_MAX;
+	     count++) {
+		struct stat status;
+		int result;
+
+		number_name(name, count, ret_name);
+		if (fstatat(to, ret_name, &status, AT_SYMLINK_NOFOLLOW) == 0)
+			continue;
+		(void)snprintf(ret_reason, SPOOL_NAME_MAX + sizeof(REASON_NAME), "%s%s", ret_name,
+			       REASON_NAME);
+		/* May replace the reason of an earlier failure whose document was taken back to
+		 * incoming/. */
+		if (renameat(to, REASON_TEMP, to, ret_reason) < 0)
+			return fault_errno(fault, errno, "cannot write %s/failed/%s", spool,
+					   ret_reason);
+		test_point();
+		if (sync_folder(to, spool, fault) < 0)
+			return -1;
+		result = rename_new(from, name, to, ret_name);
+		test_point();
+		if (result == 0)
+			return 0;
+		/* For the next name, or to be removed. */
+		(void)renameat(to, ret_reason, to, REASON_TEMP);
+		if (result == -ENOENT)
+			return SPOOL_GONE;
+		if (result != -EEXIST)
+			return fault_errno(fault, -result, "cannot move %s to %s", name, ret_name);
+	}
+	return fault_set(fault, FAULT_SYSTEM,
+			 "cannot move %s: all names up to %s are taken; clear the folder", name,
+			 ret_name);
+}
+
 int spool_failed(const char *spool, const char *name, const struct file_identity *file,
 		 const char *reason, char ret_name[SPOOL_NAME_MAX], struct fault *fault)
 {
@@ -283,27 +326,19 @@ int spool_failed(const char *spool, const char *name, const struct file_identity
 	if (open_folder(spool, "incoming", &from, fault) < 0 ||
 	    open_folder(spool, "failed", &to, fault) < 0)
 		return -1;
-	/* The text is on the disk before the document moves: what is in failed/ always has its
-	 * reason. */
 	if (write_reason(to, spool, reason, fault) < 0)
 		return -1;
 	test_point();
-	/* A document called X.reason is numbered, so that the reason of X cannot replace it. */
-	result = move_under_free_name(from, name, to, name, ends_in_reason(name) ? 1 : 0, ret_name,
-				      fault);
-	test_point();
-	if (result == 0 && !is_file(to, ret_name, file, file_identity_same_file))
-		result = put_back(to, ret_name, from, name, ret_name, fault);
+	result = fail_under_free_name(from, name, to, spool, ret_name, reason_name, fault);
 	if (result != 0) {
 		(void)unlinkat(to, REASON_TEMP, 0); /* the move's failure is what counts */
 		return result;
 	}
-	(void)snprintf(reason_name, sizeof(reason_name), "%s%s", ret_name, REASON_NAME);
-	/* May replace the reason of an earlier failure whose document was taken back to incoming/.
-	 */
-	if (renameat(to, REASON_TEMP, to, reason_name) < 0)
-		return fault_errno(fault, errno, "cannot write %s/failed/%s", spool, reason_name);
-	test_point();
+	if (!is_file(to, ret_name, file, file_identity_same_file)) {
+		result = put_back(to, ret_name, from, name, ret_name, fault);
+		(void)unlinkat(to, reason_name, 0); /* it is not that file's */
+		return result;
+	}
 	if (sync_folder(to, spool, fault) < 0 || sync_folder(from, spool, fault) < 0)
 		return -1;
 	return 0;

@@ -119,6 +119,13 @@ static void on_job_removed(void *context, uint32_t id)
 		bus_job_removed(straitd->bus, id);
 }
 
+static void on_document_leaves(void *context, const char *path, const uint8_t sha256[SHA256_BYTES])
+{
+	struct straitd *straitd = context;
+
+	originals_expect(straitd->originals, path, sha256);
+}
+
 static void on_document_done(void *context, const char *path, const uint8_t sha256[SHA256_BYTES])
 {
 	struct straitd *straitd = context;
@@ -149,6 +156,7 @@ static const struct sources_events sources_events = {
 	.job_added = on_job_added,
 	.job_changed = on_job_changed,
 	.job_removed = on_job_removed,
+	.document_leaves = on_document_leaves,
 	.document_done = on_document_done,
 };
 

@@ -195,6 +195,8 @@ static bool give_step(struct state *state)
 {
 	const struct scenario *scenario = state->run->scenario;
 	double done = state->requested + state->boats;
+	char path[HARNESS_PATH_MAX];
+	const char *name;
 
 	if (state->step == SCENARIO_STEPS)
 		return false;
@@ -202,6 +204,10 @@ static bool give_step(struct state *state)
 		return false;
 	if (scenario_step_needs_all(scenario, state->step) &&
 	    state->boats < (double)scenario->log[state->step - 1].boats)
+		return false;
+	name = scenario_step_needs_read(state->step);
+	if (name &&
+	    access(harness_spool_path(&state->h, "home", "incoming", name, path), F_OK) == 0)
 		return false;
 	scenario_step(scenario, &state->h, state->step++);
 	return true;

@@ -25,6 +25,7 @@
 #define RELEASE_DAYS  40
 #define RELEASE_STEP  4 /* days from the begin of one to the begin of the next */
 #define REFUSED_ROWS  30
+#define REPEATED_STEP 5
 #define SIGHTING_DAYS 300
 #define REFERRAL_DAYS 600
 
@@ -139,7 +140,7 @@ static void make_releases(struct scenario *scenario)
 		make_release(scenario, (unsigned int)(i / 2), i, name);
 	}
 	/* The bytes of the first one once more. */
-	make_release(scenario, 5, 0, "small-boats-2023-01-01_again.csv");
+	make_release(scenario, REPEATED_STEP, 0, "small-boats-2023-01-01_again.csv");
 	/* The newest release that covers a day says what it is. A release covers from its first to
 	   its last given day. */
 	for (unsigned long i = 0; i < RELEASE_STEP * RELEASES + RELEASE_DAYS; i++) {
@@ -222,6 +223,11 @@ void scenario_make(struct scenario *scenario, unsigned long rows)
 	}
 	make_releases(scenario);
 	make_failing(scenario);
+}
+
+const char *scenario_step_needs_read(unsigned int step)
+{
+	return step == REPEATED_STEP ? "small-boats-2023-01-01.csv" : NULL;
 }
 
 static bool empties(enum log_move move)

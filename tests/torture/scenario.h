@@ -51,6 +51,8 @@ struct scenario {
 };
 
 void scenario_make(struct scenario *scenario, unsigned long rows);
+/* A document that must have left incoming/ before the step; NULL: none. Its bytes come again. */
+const char *scenario_step_needs_read(unsigned int step);
 /* All lines must be counted before the step: what a truncation takes from the log is lost to who
    has not read it, and a file that was truncated must be read before it is renamed. */
 bool scenario_step_needs_all(const struct scenario *scenario, unsigned int step);
