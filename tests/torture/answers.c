@@ -18,9 +18,9 @@
 
 #define DIFFERENCES_SHOWN 20
 
+/* Of levels: there may be too many records for theirs. Every one of the store is compared below. */
 static const char *const versions[] = { "arrivals.people 2022-01-08", "arrivals.people 2022-02-08",
-					"referrals.accounts 2019-01-01",
-					"sightings.people 2024-01-01", NULL };
+					NULL };
 
 static const char *const dates[] = { "2021-02-20", "2021-05-01", "2023-01-07", "2024-03-01" };
 

@@ -103,7 +103,7 @@ static void take_next(struct state *state)
 	const struct run *run = state->run;
 
 	state->commits = 0;
-	state->next = (struct disturbance){ DISTURB_NOTHING, 0, 0 };
+	state->next = (struct disturbance){ .kind = DISTURB_NOTHING };
 	if (run->plan)
 		state->next = run->plan(run->context, state->number++);
 }
@@ -493,7 +493,10 @@ static void go_on(struct state *state)
 		if (!has_ended(state) && is_finished(state))
 			break;
 		look_for_token(state);
-		if (is_timed(state->next.kind) && state->commits >= state->next.at)
+		if (!is_timed(state->next.kind) && state->next.patience > 0 &&
+		    state->commits >= state->next.patience)
+			state->next.kind = DISTURB_KILL_MAIN;
+		else if (is_timed(state->next.kind) && state->commits >= state->next.at)
 			disturb(state);
 		harness_assert(&state->h, process_now_ms() < state->moved_ms + QUIET_MS,
 			       "nothing goes on: step %u, %g referrals, %g boats", state->step,

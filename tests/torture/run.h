@@ -27,7 +27,9 @@ enum disturbance_kind {
 struct disturbance {
 	enum disturbance_kind kind;
 	unsigned long at; /* of the counted ones; of others: so many commits after the last one */
-	unsigned long then_us; /* … and so many microseconds */
+	unsigned long then_us;	/* … and so many microseconds */
+	unsigned long patience; /* of the counted ones: after so many commits without it main is
+				   killed instead; 0: never */
 };
 
 struct run {

@@ -20,10 +20,12 @@
 
 #include "run.h"
 
-#define SMALL_ROWS    2000
-#define SMALL_MAX     6	   /* disturbances of a small random run */
-#define LARGE_MAX     1000 /* of the large one */
-#define LARGE_CHANGES 4000 /* the power fails at the latest at this change of a process */
+#define SMALL_ROWS	    2000
+#define SMALL_MAX	    6	 /* disturbances of a small random run */
+#define PATIENCE	    12	 /* commits */
+#define LARGE_MAX	    1000 /* of the large one */
+#define LARGE_WORKER_POINTS 30
+#define LARGE_CHANGES	    4000 /* the power fails at the latest at this change of a process */
 
 enum campaign {
 	CAMPAIGN_MAIN_POINTS,
@@ -68,6 +70,7 @@ static struct disturbance random_disturbance(struct plan *plan)
 		.kind = kinds[chance_of(&plan->chance, sizeof(kinds) / sizeof(kinds[0]))],
 		.at = chance_of(&plan->chance, 4),
 		.then_us = chance_of(&plan->chance, 20000),
+		.patience = PATIENCE,
 	};
 
 	if (next.kind == DISTURB_MAIN_POINT)
@@ -89,7 +92,7 @@ static struct disturbance next_of_plan(void *context, unsigned long number)
 	struct plan *plan = context;
 
 	if (number >= plan->max)
-		return (struct disturbance){ DISTURB_NOTHING, 0, 0 };
+		return (struct disturbance){ .kind = DISTURB_NOTHING };
 	if (plan->campaign == CAMPAIGN_RANDOM)
 		return random_disturbance(plan);
 	return (struct disturbance){ .kind = kinds[plan->campaign], .at = plan->at };
@@ -170,8 +173,8 @@ static void large_run(unsigned long seed, unsigned long rows, const struct run_r
 {
 	struct plan plan = { .campaign = CAMPAIGN_RANDOM,
 			     .chance = chance_begin(seed, 0),
-			     .points = 3 * small->points,
-			     .worker_points = 3 * small->worker_points,
+			     .points = small->points,
+			     .worker_points = LARGE_WORKER_POINTS,
 			     .changes = LARGE_CHANGES,
 			     .max = LARGE_MAX };
 	struct scenario scenario;
