@@ -680,6 +680,26 @@ START_TEST(sections_define_figures_and_take_them_back)
 }
 END_TEST
 
+START_TEST(a_section_read_before_its_source_declares_belongs_to_it_once_it_has)
+{
+	struct figure_section section = { .name = "my.figure",
+					  .formula = "people",
+					  .window = "total",
+					  .unit = "people",
+					  .title = "Mine" };
+	char path[128];
+
+	(void)snprintf(path, sizeof(path), "%s/straitd.db", c.dir);
+	c.ledger = ledger_free(c.ledger);
+	ck_assert_int_eq(unlink(path), 0); /* a first start */
+	case_reopen(&c);
+	ck_assert_int_eq(ledger_set_figures(c.ledger, &section, 1, &c.report, &c.fault), 0);
+	ck_assert_str_eq(ledger_figure(c.ledger, "my.figure")->source, "");
+	case_declare(&c);
+	ck_assert_str_eq(ledger_figure(c.ledger, "my.figure")->source, "src");
+}
+END_TEST
+
 START_TEST(a_removed_source_loses_its_figures_not_its_data)
 {
 	people("a", 1000, "2020-09-02", 409);
@@ -738,6 +758,7 @@ int main(void)
 	tcase_add_test(tests, names_the_nearest_figure_metric_and_label);
 	tcase_add_test(tests, a_series_has_starts_values_and_letters);
 	tcase_add_test(tests, sections_define_figures_and_take_them_back);
+	tcase_add_test(tests, a_section_read_before_its_source_declares_belongs_to_it_once_it_has);
 	tcase_add_test(tests, a_removed_source_loses_its_figures_not_its_data);
 	tcase_add_test(tests, a_sum_out_of_range_stays_at_its_end);
 	suite_add_tcase(suite, tests);

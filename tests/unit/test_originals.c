@@ -336,6 +336,54 @@ START_TEST(what_was_pending_is_kept_after_a_restart)
 }
 END_TEST
 
+/* The daemon ended after the document's move to done/, before it said so. */
+START_TEST(what_was_expected_is_kept_after_a_restart)
+{
+	struct document a = document("a", 1000);
+	char incoming[160];
+
+	(void)snprintf(incoming, sizeof(incoming), "%s.incoming", a.path);
+	ck_assert_int_eq(rename(a.path, incoming), 0);
+	originals_limit(originals, 1 << 20, DAY_MS);
+	originals_expect(originals, a.path, a.sha256);
+	ck_assert_int_eq(rename(incoming, a.path), 0);
+	originals = originals_free(originals);
+	open_originals();
+	originals_limit(originals, 1 << 20, DAY_MS);
+	wait_done();
+	check_content(&a);
+}
+END_TEST
+
+/* Kills the only child of this process. */
+static void kill_archiver(void)
+{
+	char path[64];
+	FILE *file;
+	int pid = 0;
+
+	(void)snprintf(path, sizeof(path), "/proc/self/task/%d/children", (int)getpid());
+	file = fopen(path, "re");
+	ck_assert_ptr_nonnull(file);
+	ck_assert_int_eq(fscanf(file, "%d", &pid), 1);
+	ck_assert_int_eq(fclose(file), 0);
+	ck_assert_int_gt(pid, 1);
+	ck_assert_int_eq(kill(pid, SIGKILL), 0);
+}
+
+START_TEST(a_killed_archiver_is_tried_once_more)
+{
+	struct document a = document("a", 200000);
+
+	originals_limit(originals, 1 << 20, DAY_MS);
+	originals_keep(originals, a.path, a.sha256);
+	kill_archiver();
+	wait_done();
+	check_content(&a);
+	ck_assert_ptr_nonnull(strstr(logged, "trying once more"));
+}
+END_TEST
+
 START_TEST(a_document_that_changed_is_not_kept_as_what_it_was)
 {
 	struct document a = document("a", 1000), b = document("b", 1000);
@@ -397,6 +445,8 @@ static int run_tests(void)
 	tcase_add_loop_test(tests, a_start_counts_what_is_there_in_its_order, 0, 2);
 	tcase_add_test(tests, what_a_crash_left_half_written_is_removed);
 	tcase_add_test(tests, what_was_pending_is_kept_after_a_restart);
+	tcase_add_test(tests, what_was_expected_is_kept_after_a_restart);
+	tcase_add_test(tests, a_killed_archiver_is_tried_once_more);
 	tcase_add_test(tests, a_document_that_changed_is_not_kept_as_what_it_was);
 	tcase_add_test(tests, a_document_that_went_is_passed_over);
 	tcase_add_test(tests, without_a_directory_nothing_is_kept_and_all_else_works);

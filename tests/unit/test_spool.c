@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "cleanup.h"
@@ -139,6 +140,51 @@ START_TEST(replaces_the_reason_of_a_document_that_was_taken_back)
 	put("incoming/a.csv", "one");
 	ck_assert_int_eq(spool_failed(spool, "a.csv", NULL, "reason: now\n", moved, &fault), 0);
 	ck_assert_str_eq(get("failed/a.csv.reason"), "reason: now\n");
+}
+END_TEST
+
+void fault_point(void);
+
+static int points_left; /* until the process ends as by a crash; 0: never */
+
+/* daemon/test_point.c calls it where there is one. */
+void fault_point(void)
+{
+	if (points_left > 0 && --points_left == 0)
+		_exit(1);
+}
+
+START_TEST(what_is_in_failed_has_its_reason_whenever_the_daemon_dies)
+{
+	for (int point = 1;; point++) {
+		char path[512];
+		int status;
+		pid_t pid;
+
+		put("incoming/a.csv", "one");
+		pid = fork();
+		ck_assert_int_ge(pid, 0);
+		if (pid == 0) {
+			points_left = point;
+			_exit(spool_failed(spool, "a.csv", NULL, "reason: bad\n", moved, &fault) ==
+					      0
+				      ? 0
+				      : 2);
+		}
+		ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+		ck_assert_int_ne(WEXITSTATUS(status), 2);
+		if (*get("failed/a.csv"))
+			ck_assert_str_eq(get("failed/a.csv.reason"), "reason: bad\n");
+		else
+			ck_assert_str_eq(get("incoming/a.csv"), "one");
+		if (WEXITSTATUS(status) == 0) {
+			ck_assert_int_gt(point, 3); /* else nothing was shown */
+			break;
+		}
+		/* Back to the beginning, but for what the crash has left. */
+		(void)snprintf(path, sizeof(path), "%s/failed/a.csv", spool);
+		(void)unlink(path);
+	}
 }
 END_TEST
 
@@ -278,6 +324,7 @@ int main(void)
 	tcase_add_test(tcase, puts_back_what_replaced_the_document_that_was_read);
 	tcase_add_test(tcase, a_document_that_was_written_to_is_not_done_but_may_have_failed);
 	tcase_add_test(tcase, puts_the_reason_beside_a_failed_document);
+	tcase_add_test(tcase, what_is_in_failed_has_its_reason_whenever_the_daemon_dies);
 	tcase_add_test(tcase, never_replaces_a_document_by_a_reason);
 	tcase_add_test(tcase, replaces_the_reason_of_a_document_that_was_taken_back);
 	tcase_add_test(tcase, moves_a_document_with_the_longest_name);
