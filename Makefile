@@ -189,7 +189,7 @@ lint:
 	$(Q)tests/lint
 # HARDENED: other files than those built here, such as the installed ones
 hardening: all
-	$(Q)tests/hardening $(or $(HARDENED),$(daemon) $(ctl) $(plugins))
+	$(Q)tests/hardening $(or $(HARDENED),$(daemon) $(fetcher) $(ctl) $(plugins))
 format:
 	$(Q)clang-format -i $$(git ls-files '*.c' '*.h')
 
@@ -209,7 +209,7 @@ $(BUILD)/tests/bench/%: $(BUILD)/tests/bench/%.o $(support) $(lib)
 .PHONY: fuzz fuzz-afl fuzz-targets
 fuzz_targets := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/fuzz_*.c))
 fuzz_links = $(patsubst %.c,$(BUILD)/%.o,$(wildcard $(shell sed -n 's,^// links: *,,p' $(1))))
-fuzz_libs := $(shell $(PKG_CONFIG) --libs libzip zlib expat libxml-2.0 jansson libzstd 2>/dev/null)
+fuzz_libs := $(shell $(PKG_CONFIG) --libs libzip zlib expat libxml-2.0 jansson libzstd libcurl 2>/dev/null)
 fuzz:
 	$(Q)tests/fuzz/run $(T)
 fuzz-afl:

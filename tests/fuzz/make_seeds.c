@@ -13,6 +13,7 @@
 #include <dbus/dbus.h>
 #include <event2/buffer.h>
 
+#include "fetch_wire.h"
 #include "messages.h"
 #include "worker_cursor.h"
 
@@ -172,6 +173,27 @@ static void save_cursors(void)
 	save("fuzz_cursor", "none", "", 0, buffer, worker_cursor_encode(&cursor, buffer));
 }
 
+static void save_fetch(void)
+{
+	static const struct fetch_result result = { .outcome = FETCH_DONE,
+						    .status = 200,
+						    .bytes = 17,
+						    .name = "a.ods",
+						    .now = { .url = "https://example.org/a.ods",
+							     .etag = "\"1\"" } };
+	static const struct fetch_job job = { .url = "https://example.org/",
+					      .follow = "*.ods",
+					      .spool = "/var/spool/straitd/a",
+					      .user_agent = "x",
+					      .max_bytes = 1000,
+					      .connect_ms = 1,
+					      .stall_ms = 1 };
+	static unsigned char bytes[FETCH_WIRE_MAX];
+
+	save("fuzz_fetch", "result", "\0", 1, bytes, fetch_result_encode(&result, bytes));
+	save("fuzz_fetch", "job", "\1", 1, bytes, fetch_job_encode(&job, bytes));
+}
+
 static void save_calls(void)
 {
 	static const char *const members[] = { "GetFigure", "Explain", "ListMetrics" };
@@ -211,6 +233,7 @@ int main(int argc, char **argv)
 	save_batch(out, header);
 	save_cursors();
 	save_calls();
+	save_fetch();
 	evbuffer_free(out);
 	return 0;
 }
