@@ -47,6 +47,7 @@ enum state {
 
 struct strait_csv {
 	csv_classify_fn *classify;
+	csv_flatten_fn *flatten;
 	strait_csv_row_fn *deliver;
 	void *context;
 	size_t row_max;
@@ -70,6 +71,7 @@ struct strait_csv {
 	char *buffer;	 /* row_max + LINE_END_BYTES; pages that no row needed are never touched */
 	struct strait_csv_field fields[STRAIT_CSV_COLUMNS_MAX];
 	struct csv_block blocks[WINDOW_BLOCKS];
+	uint16_t places[WINDOW_BYTES + CSV_FLATTEN_SLACK];
 };
 
 static void begin_row(struct strait_csv *csv, const char *row)
@@ -156,22 +158,6 @@ static inline const char *without_cr(const char *begin, const char *end)
 	return end > begin && end[-1] == '\r' ? end - 1 : end;
 }
 
-/* The byte at `end` matters to unquoted text. */
-static inline bool end_unquoted(struct strait_csv *csv, const char *end)
-{
-	if (*end == csv->separator) {
-		csv->state = FIELD_START;
-		add_field(csv, end, false);
-		return true;
-	}
-	if (*end == '\n') {
-		add_field(csv, without_cr(csv->field, end), false);
-		return end_row(csv, end);
-	}
-	break_row(csv, "NUL byte");
-	return true;
-}
-
 /* The byte at `here` follows a quote inside quotes. */
 static inline bool after_quote(struct strait_csv *csv, const char *here)
 {
@@ -209,30 +195,53 @@ static inline size_t next_bit(uint64_t bits, size_t at, size_t stop)
 	return at < stop ? at : stop;
 }
 
-/* The hot path: ends unquoted fields as long as a separator ends them and no quote begins the next
-   one. Returns the first byte that was not dealt with; it belongs to an unquoted field. */
-static inline size_t walk_separators(struct strait_csv *csv, const char *bytes, size_t at,
-				     size_t stop, uint64_t outside)
+/* The hot path, in state UNQUOTED: ends fields, and rows, as long as no quote begins the next
+ * field. Sets *at to the first byte that was not dealt with. Returns false when the walk has to
+ * stop. */
+static inline bool walk_unquoted(struct strait_csv *csv, const char *bytes, size_t *at, size_t stop,
+				 uint64_t outside)
 {
-	uint64_t bits = outside >> at << at;
+	uint64_t bits = outside >> *at << *at;
+	const char separator = csv->separator;
 	const char *field = csv->field;
 	uint32_t count = csv->count;
 
+	if (stop < CSV_BLOCK_BYTES)
+		bits &= (UINT64_C(1) << stop) - 1;
 	for (; bits; bits &= bits - 1) {
 		size_t here = (size_t)__builtin_ctzll(bits);
+		const char *end = bytes + here;
 
-		if (here + 1 >= stop || bytes[here] != csv->separator || bytes[here + 1] == '"' ||
-		    count == STRAIT_CSV_COLUMNS_MAX)
-			break;
-		csv->fields[count++] = (struct strait_csv_field){
-			.data = field, .size = (uint32_t)(bytes + here - field), .quoted = false
-		};
-		at = here + 1;
-		field = bytes + at;
+		*at = here + 1;
+		if (count == STRAIT_CSV_COLUMNS_MAX || *end == '\0') {
+			csv->count = count;
+			break_row(csv, *end ? "too many columns" : "NUL byte");
+			return *end != '\n' || end_row(csv, end);
+		}
+		csv->fields[count++] = (struct strait_csv_field){ .data = field,
+								  .size = (uint32_t)(end - field),
+								  .quoted = false };
+		field = end + 1;
+		if (*end != separator) { /* LF */
+			csv->fields[count - 1].size =
+				(uint32_t)(without_cr(csv->fields[count - 1].data, end) -
+					   csv->fields[count - 1].data);
+			csv->count = count;
+			if (!end_row(csv, end))
+				return false;
+			count = 0;
+		}
+		if (*at == stop || *field == '"') { /* the next field is not known to be unquoted */
+			csv->count = count;
+			csv->state = count ? FIELD_START : ROW_START;
+			return true;
+		}
 	}
+	csv->state = UNQUOTED;
 	csv->field = field;
 	csv->count = count;
-	return at;
+	*at = stop;
+	return true;
 }
 
 /* Walks over bytes at … stop of a block. Returns false when it has to stop (csv->next says where).
@@ -255,9 +264,7 @@ static bool walk(struct strait_csv *csv, const char *bytes, size_t at, size_t st
 			}
 			break;
 		case UNQUOTED:
-			at = walk_separators(csv, bytes, at, stop, block->outside);
-			at = next_bit(block->outside, at, stop);
-			if (at < stop && !end_unquoted(csv, bytes + at++))
+			if (!walk_unquoted(csv, bytes, &at, stop, block->outside))
 				return false;
 			break;
 		case QUOTED:
@@ -293,12 +300,11 @@ static bool walk(struct strait_csv *csv, const char *bytes, size_t at, size_t st
 	return true;
 }
 
-/* Walks over one block, but never past the row's limit. */
-static bool walk_block(struct strait_csv *csv, const char *bytes, size_t size,
+/* Walks over one block from `at` on, but never past the row's limit. */
+static bool walk_block(struct strait_csv *csv, const char *bytes, size_t at, size_t size,
 		       const struct csv_block *block)
 {
 	size_t limit = csv->row_max + LINE_END_BYTES;
-	size_t at = 0;
 
 	while (at < size) {
 		size_t room, stop;
@@ -323,19 +329,159 @@ static bool walk_block(struct strait_csv *csv, const char *bytes, size_t size,
 	return true;
 }
 
+/* ── the hot path ──────────────────────────────────────────────────────────────────────────── */
+
+/* Where the walk over a window stands: what a row of good CSV needs, in registers. */
+struct walk {
+	const char *bytes, *end;      /* the window */
+	const uint16_t *place, *last; /* of the bytes that matter */
+	const char *field;
+	uint32_t count;
+	bool quoted;
+	bool stopped;
+};
+
+static inline void put_field(struct strait_csv *csv, struct walk *walk, const char *end,
+			     bool quoted)
+{
+	csv->fields[walk->count++] = (struct strait_csv_field){
+		.data = walk->field, .size = (uint32_t)(end - walk->field), .quoted = quoted
+	};
+}
+
+static inline void put_row(struct strait_csv *csv, struct walk *walk, const char *lf)
+{
+	csv->count = walk->count;
+	walk->stopped = !end_row(csv, lf);
+	walk->count = 0;
+	walk->field = lf + 1;
+}
+
+/* The next place is outside of quotes. Returns false when it is nothing for here. */
+static inline bool step_outside(struct strait_csv *csv, struct walk *walk)
+{
+	const char *here = walk->bytes + *walk->place;
+	char byte = *here;
+
+	if (byte == csv->separator && walk->count < STRAIT_CSV_COLUMNS_MAX) {
+		put_field(csv, walk, here, false);
+		walk->field = here + 1;
+	} else if (byte == '\n' && walk->count < STRAIT_CSV_COLUMNS_MAX) {
+		put_field(csv, walk, without_cr(walk->field, here), false);
+		put_row(csv, walk, here);
+	} else if (byte == '"') {
+		if (here == walk->field) { /* else it is text */
+			walk->quoted = true;
+			walk->field++;
+		}
+	} else {
+		return false;
+	}
+	walk->place++;
+	return true;
+}
+
+/* The next place is inside quotes. As above. */
+static inline bool step_inside(struct strait_csv *csv, struct walk *walk)
+{
+	const char *here = walk->bytes + *walk->place;
+
+	if (*here != '"') {
+		csv->quoted_lines += *here == '\n';
+		walk->place += *here != '\0';
+		return *here != '\0';
+	}
+	if (here + 1 == walk->end || walk->count == STRAIT_CSV_COLUMNS_MAX)
+		return false;
+	if (here[1] == '"') { /* one of two: text */
+		walk->place += 2;
+		return true;
+	}
+	if (here[1] == csv->separator) {
+		put_field(csv, walk, here, true);
+		walk->field = here + 2;
+	} else if (here[1] == '\n' ||
+		   (here[1] == '\r' && here + 2 < walk->end && here[2] == '\n')) {
+		put_field(csv, walk, here, true);
+		put_row(csv, walk, here[1] == '\n' ? here + 1 : here + 2);
+	} else {
+		return false;
+	}
+	walk->quoted = false;
+	walk->place += 2; /* the quote, and what ended the field */
+	return true;
+}
+
+/* Walks over a window of good CSV; stops before what is none, or may be none at its end. Returns
+ * how many bytes were dealt with; the state is as walk_block() would have left it. */
+static size_t walk_window(struct strait_csv *csv, const char *bytes, size_t size, bool *ret_stopped)
+{
+	struct walk walk = { .bytes = bytes,
+			     .end = bytes + size,
+			     .place = csv->places,
+			     .field = csv->field,
+			     .count = csv->count };
+	size_t done;
+
+	switch (csv->state) {
+	case ROW_START:
+	case FIELD_START:
+		walk.field = bytes;
+		break;
+	case UNQUOTED:
+		break;
+	case QUOTED:
+		walk.quoted = true;
+		break;
+	case QUOTE_SEEN:
+	case CR_SEEN:
+	case SKIPPING:
+	case DISCARDING:
+		return 0;
+	}
+	/* Rows that come near the limit are for walk_block(). */
+	if (csv->one_row || (size_t)(walk.end - csv->row) > csv->row_max)
+		return 0;
+	walk.last = walk.place + csv->flatten(csv->blocks, size, csv->places);
+	while (walk.place < walk.last && !walk.stopped &&
+	       (walk.quoted ? step_inside(csv, &walk) : step_outside(csv, &walk)))
+		;
+	*ret_stopped = walk.stopped;
+	if (walk.stopped)
+		return 0;
+	csv->count = walk.count;
+	csv->field = walk.field;
+	done = walk.place < walk.last ? *walk.place : size;
+	if (walk.quoted)
+		csv->state = QUOTED;
+	else if (walk.field < bytes + done)
+		csv->state = UNQUOTED;
+	else
+		csv->state = walk.count ? FIELD_START : ROW_START;
+	return done;
+}
+
 /* Scans up to `end`; returns where it stopped: there, or after a row. */
 static const char *scan(struct strait_csv *csv, const char *from, const char *end)
 {
 	while (from < end) {
 		size_t size =
 			(size_t)(end - from) < WINDOW_BYTES ? (size_t)(end - from) : WINDOW_BYTES;
+		bool stopped = false;
+		size_t at;
 
 		csv->classify(from, size, csv->separator, csv->blocks);
-		for (size_t at = 0; at < size; at += CSV_BLOCK_BYTES) {
-			size_t part = size - at < CSV_BLOCK_BYTES ? size - at : CSV_BLOCK_BYTES;
+		at = walk_window(csv, from, size, &stopped);
+		if (stopped)
+			return csv->next;
+		while (at < size) {
+			size_t block = at / CSV_BLOCK_BYTES, begin = block * CSV_BLOCK_BYTES;
+			size_t part =
+				size - begin < CSV_BLOCK_BYTES ? size - begin : CSV_BLOCK_BYTES;
 
-			if (!walk_block(csv, from + at, part, &csv->blocks[at / CSV_BLOCK_BYTES]))
+			if (!walk_block(csv, from + begin, at - begin, part, &csv->blocks[block]))
 				return csv->next;
+			at = begin + part;
 		}
 		from += size;
 	}
@@ -508,6 +654,7 @@ struct strait_csv *csv_new_on(const struct csv_classifier *classifier, char sepa
 		       : row_max < ROW_LIMIT_MAX ? row_max
 						 : ROW_LIMIT_MAX;
 	csv->classify = classifier->classify;
+	csv->flatten = classifier->flatten;
 	csv->separator = separator;
 	csv->deliver = row;
 	csv->context = context;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
  * csv_block.c - finds separators, quotes, line ends and NUL bytes, 64 at a time, with what the
- * processor has. Owns nothing, runs in workers (and tools that read CSV). Invariant: all versions
- * give the same bits for the same bytes (tests/unit/test_csv.c). Must never read past the end of
- * the data: the input may end at the end of a page.
+ * processor has (AVX2, SSE2, NEON, or plain C). Owns nothing, runs in workers (and tools that read
+ * CSV). Invariant: all versions give the same bits for the same bytes (tests/unit/test_csv.c). Must
+ * never read past the end of the data: the input may end at the end of a page.
  */
 #include "csv_block.h"
 
@@ -12,6 +12,8 @@
 
 #if defined(__x86_64__)
 #include <immintrin.h>
+#elif defined(__aarch64__)
+#include <arm_neon.h>
 #endif
 
 #define EACH_BYTE(byte) (UINT64_C(0x0101010101010101) * (unsigned char)(byte))
@@ -66,6 +68,45 @@ static void classify_all_plain(const char *data, size_t size, char separator,
 	if (size)
 		*ret_blocks = classify_tail(data, size, separator);
 }
+
+static size_t flatten_plain(const struct csv_block *blocks, size_t size, uint16_t *ret_places)
+{
+	uint16_t *place = ret_places;
+
+	for (size_t base = 0; base < size; base += CSV_BLOCK_BYTES, blocks++)
+		for (uint64_t bits = blocks->outside | blocks->inside; bits; bits &= bits - 1)
+			*place++ = (uint16_t)(base + (size_t)__builtin_ctzll(bits));
+	return (size_t)(place - ret_places);
+}
+
+#if defined(__x86_64__) || defined(__aarch64__)
+
+#define AT_ONCE                                                                                    \
+	8u /* places written whether there are so many or not: a loop that ends by chance is       \
+	      mispredicted once a block, which costs more */
+_Static_assert(AT_ONCE <= CSV_FLATTEN_SLACK, "what is written too much has room");
+
+static inline __attribute__((always_inline)) size_t flatten_ahead(const struct csv_block *blocks,
+								  size_t size, uint16_t *ret_places)
+{
+	const uint64_t guard = UINT64_C(1)
+			       << 63; /* for the count of zeros in what may be nothing */
+	uint16_t *place = ret_places;
+
+	for (size_t base = 0; base < size; base += CSV_BLOCK_BYTES, blocks++) {
+		uint64_t bits = blocks->outside | blocks->inside;
+		uint16_t *next = place + __builtin_popcountll(bits);
+
+		for (unsigned int i = 0; i < AT_ONCE; i++, bits &= bits - 1)
+			place[i] = (uint16_t)(base + (size_t)__builtin_ctzll(bits | guard));
+		for (place += AT_ONCE; place < next; bits &= bits - 1)
+			*place++ = (uint16_t)(base + (size_t)__builtin_ctzll(bits));
+		place = next;
+	}
+	return (size_t)(place - ret_places);
+}
+
+#endif
 
 #if defined(__x86_64__)
 
@@ -129,21 +170,74 @@ classify_all_avx2(const char *data, size_t size, char separator, struct csv_bloc
 		*ret_blocks = classify_tail(data, size, separator);
 }
 
+__attribute__((target("bmi,popcnt"))) static size_t flatten_bmi(const struct csv_block *blocks,
+								size_t size, uint16_t *ret_places)
+{
+	return flatten_ahead(blocks, size, ret_places);
+}
+
+#elif defined(__aarch64__)
+
+/* Bit i: byte i of the four vectors is all ones, not all zeros. Each byte keeps the bit of its
+   place in eight; adding neighbours three times puts eight bits into a byte. */
+static inline uint64_t mask_64(uint8x16_t a, uint8x16_t b, uint8x16_t c, uint8x16_t d)
+{
+	static const uint8_t places[16] = {
+		1, 2, 4, 8, 16, 32, 64, 128, 1, 2, 4, 8, 16, 32, 64, 128
+	};
+	const uint8x16_t bit = vld1q_u8(places);
+	uint8x16_t low = vpaddq_u8(vandq_u8(a, bit), vandq_u8(b, bit));
+	uint8x16_t high = vpaddq_u8(vandq_u8(c, bit), vandq_u8(d, bit));
+	uint8x16_t sum = vpaddq_u8(low, high);
+
+	return vgetq_lane_u64(vreinterpretq_u64_u8(vpaddq_u8(sum, sum)), 0);
+}
+
+static void classify_all_neon(const char *data, size_t size, char separator,
+			      struct csv_block *ret_blocks)
+{
+	const uint8x16_t wide = vdupq_n_u8((uint8_t)separator), lf = vdupq_n_u8('\n'),
+			 quote = vdupq_n_u8('"');
+
+	for (; size >= CSV_BLOCK_BYTES; size -= CSV_BLOCK_BYTES, data += CSV_BLOCK_BYTES) {
+		uint8x16_t outside[4], inside[4];
+
+		for (unsigned int i = 0; i < 4; i++) {
+			uint8x16_t chunk = vld1q_u8((const uint8_t *)data + 16 * i);
+			uint8x16_t both = vorrq_u8(vceqq_u8(chunk, lf), vceqzq_u8(chunk));
+
+			outside[i] = vorrq_u8(both, vceqq_u8(chunk, wide));
+			inside[i] = vorrq_u8(both, vceqq_u8(chunk, quote));
+		}
+		*ret_blocks++ = (struct csv_block){
+			.outside = mask_64(outside[0], outside[1], outside[2], outside[3]),
+			.inside = mask_64(inside[0], inside[1], inside[2], inside[3])
+		};
+	}
+	if (size)
+		*ret_blocks = classify_tail(data, size, separator);
+}
+
 #endif
 
 static const struct csv_classifier all[] = {
 #if defined(__x86_64__)
-	{ "avx2", classify_all_avx2 },
-	{ "sse2", classify_all_sse2 }, /* every x86-64 has it */
+	{ "avx2", classify_all_avx2, flatten_bmi },
+	{ "sse2", classify_all_sse2, flatten_plain }, /* every x86-64 has it */
+#elif defined(__aarch64__)
+	{ "neon", classify_all_neon, flatten_ahead }, /* every arm64 has it */
 #endif
-	{ "plain", classify_all_plain },
-	{ NULL, NULL },
+	{ "plain", classify_all_plain, flatten_plain },
+	{ NULL, NULL, NULL },
 };
 
 const struct csv_classifier *csv_classifiers(void)
 {
 #if defined(__x86_64__)
-	return __builtin_cpu_supports("avx2") ? &all[0] : &all[1];
+	return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi") &&
+			       __builtin_cpu_supports("popcnt")
+		       ? &all[0]
+		       : &all[1];
 #else
 	return all;
 #endif

@@ -21,9 +21,16 @@ struct csv_block {
 typedef void csv_classify_fn(const char *data, size_t size, char separator,
 			     struct csv_block *ret_blocks);
 
+/* Writes the places of all bytes that matter in or out of quotes, in order; returns how many. There
+   is room for CSV_FLATTEN_SLACK more, which may be written to. At most 65,536 bytes of data. */
+typedef size_t csv_flatten_fn(const struct csv_block *blocks, size_t size, uint16_t *ret_places);
+
+#define CSV_FLATTEN_SLACK 8u
+
 struct csv_classifier {
 	const char *name;
 	csv_classify_fn *classify;
+	csv_flatten_fn *flatten;
 };
 
 /* All that this processor can run, the fastest first; the plain C one is always the last. Ends with
