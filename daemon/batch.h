@@ -36,6 +36,8 @@ struct batch_observation {
 	uint32_t rank;
 	uint32_t count; /* emitted observations behind it: events of one series, day and status are
 			   added up; else 1 */
+	const void *spread; /* events of a metric with distribution: their values, as in spread.h */
+	size_t spread_size; /* 0 = none */
 };
 
 struct batch_reject {

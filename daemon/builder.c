@@ -7,10 +7,8 @@
  * describes always fits one frame and is accepted by message_get_batch(). Identities of records are
  * hashed here: they must never be stored, logged or sent as text.
  *
- * Plain events of one series, day and status are added up, so that a log of a million lines crosses
- * as a few sums.
  */
-#include "builder.h"
+#include "builder_private.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -25,80 +23,6 @@
 #include "period.h"
 #include "place.h"
 #include "utf8.h"
-
-/* What one frame costs beyond the lists: the release with its sheets and coverage, the cursor,
- * numbers. */
-#define BASE_BYTES   (24u * 1024u)
-#define EVENT_BYTES  29u /* of an observation without identity, with a count */
-#define RECORD_BYTES 57u
-#define SERIES_BYTES 3u
-#define TEXT_BYTES   3u /* besides the text itself */
-#define REJECT_BYTES (8u + 2u * TEXT_BYTES)
-
-/* Twice the number of entries, powers of two: probes stay short. */
-#define SERIES_SLOTS 8192u
-#define SUM_SLOTS    32768u
-
-#define OBSERVATIONS_FULL (BATCH_OBSERVATIONS_MAX - BATCH_VERSION_PARTS_MAX)
-#define SERIES_FULL	  (BATCH_SERIES_MAX - BATCH_VERSION_PARTS_MAX)
-
-/* Past the cut there may be one version of a record, whole, and all rejects. */
-_Static_assert(BUILDER_CUT_BYTES +
-			       BATCH_VERSION_PARTS_MAX *
-				       (RECORD_BYTES + SERIES_BYTES +
-					STRAIT_LABELS_MAX * (TEXT_BYTES + STRAIT_LABEL_MAX_BYTES)) +
-			       BATCH_REJECTS_MAX * (REJECT_BYTES + BUILDER_REASON_BYTES +
-						    BUILDER_EXTRACT_BYTES) <=
-		       FRAME_MAX_BYTES,
-	       "a batch fits a frame");
-_Static_assert(SERIES_SLOTS >= 2 * BATCH_SERIES_MAX && SUM_SLOTS >= 2 * BATCH_OBSERVATIONS_MAX,
-	       "tables are large enough");
-
-/* The version of a record that was added last. */
-struct version {
-	bool open; /* the last observation was part of it */
-	char key[BUILDER_KEY_BYTES_MAX + 1];
-	uint64_t hash;
-	int64_t known_at_ms;
-	uint32_t rank;
-	uint64_t at;
-	uint32_t parts;
-};
-
-struct builder {
-	const struct strait_plugin *plugin;
-	struct keyed_hash *hash;
-	uint32_t metric_count;
-	uint8_t label_counts[STRAIT_METRICS_MAX];
-
-	/* of the release */
-	int64_t known_at_max_ms;
-	uint64_t first; /* ordinal of observations[0] */
-	uint64_t release_rejected;
-	uint64_t row; /* place of the last observation without its column; 0 = none */
-	uint64_t seen_row, rejected_row; /* the same: of the last of either, of the last reject */
-	uint64_t rows, rows_rejected;	 /* for the share of rejects */
-	uint64_t base;			 /* what byte offsets are counted from */
-	struct version version;
-	char sheets[BATCH_SHEETS_MAX][STRAIT_LABEL_MAX_BYTES * 2];
-	unsigned int sheet_count; /* may be more than have names */
-	struct batch_coverage coverage[BATCH_COVERAGE_MAX];
-	size_t coverage_count;
-
-	/* of the batch */
-	size_t encoded_bytes;
-	uint64_t accepted, rejected;
-	int64_t newest_ms;
-	size_t series_count, observation_count, reject_count, text_used;
-	struct batch_series *series;		/* BATCH_SERIES_MAX */
-	struct batch_observation *observations; /* BATCH_OBSERVATIONS_MAX */
-	struct batch_reject *rejects;		/* BATCH_REJECTS_MAX */
-	const char *summed_first; /* reason of the last reject, where it sums up others; or NULL */
-	uint64_t summed_last;	  /* place */
-	char summed[BUILDER_REASON_BYTES];  /* what that reject says instead */
-	uint32_t *series_slots, *sum_slots; /* index + 1; 0 = free */
-	char *text;			    /* FRAME_MAX_BYTES: labels, reasons and extracts */
-};
 
 struct builder *builder_new(const struct strait_plugin *plugin, struct keyed_hash *hash)
 {
@@ -124,7 +48,8 @@ struct builder *builder_new(const struct strait_plugin *plugin, struct keyed_has
 	builder->sum_slots = calloc(SUM_SLOTS, sizeof(*builder->sum_slots));
 	builder->text = malloc(FRAME_MAX_BYTES);
 	if (!builder->series || !builder->observations || !builder->rejects ||
-	    !builder->series_slots || !builder->sum_slots || !builder->text)
+	    !builder->series_slots || !builder->sum_slots || !builder->text ||
+	    !builder_sums_init(builder))
 		return builder_free(builder);
 	builder_begin(builder, 0);
 	return builder;
@@ -140,6 +65,7 @@ struct builder *builder_free(struct builder *builder)
 	free(builder->series_slots);
 	free(builder->sum_slots);
 	free(builder->text);
+	builder_sums_done(builder);
 	explicit_bzero(&builder->version, sizeof(builder->version)); /* holds an identity */
 	free(builder);
 	return NULL;
@@ -254,11 +180,7 @@ void builder_reject(struct builder *builder, uint64_t at, const void *raw, size_
 	builder->encoded_bytes += REJECT_BYTES + reason_size + extract_size;
 }
 
-static int refuse(struct builder *builder, const struct strait_observation *observation,
-		  const char *format, ...) __attribute__((format(printf, 3, 4)));
-
-static int refuse(struct builder *builder, const struct strait_observation *observation,
-		  const char *format, ...)
+int builder_refuse(struct builder *builder, uint64_t at, const char *format, ...)
 {
 	char reason[BUILDER_REASON_BYTES];
 	va_list arguments;
@@ -266,109 +188,98 @@ static int refuse(struct builder *builder, const struct strait_observation *obse
 	va_start(arguments, format);
 	(void)vsnprintf(reason, sizeof(reason), format, arguments); /* cut is fine */
 	va_end(arguments);
-	builder_reject(builder, observation->at, NULL, 0, reason);
+	builder_reject(builder, at, NULL, 0, reason);
 	return -EINVAL;
 }
 
 /* ── series ────────────────────────────────────────────────────────────────────────────────── */
 
-/* FNV-1a (http://www.isthe.com/chongo/tech/comp/fnv/), 64 bits. */
-#define FNV_START UINT64_C(0xcbf29ce484222325)
-#define FNV_PRIME UINT64_C(0x100000001b3)
-
-static uint32_t fold(uint64_t hash)
+static uint32_t series_hash(uint32_t metric, const char *const *labels, size_t count)
 {
-	return (uint32_t)(hash ^ hash >> 32);
-}
+	uint64_t hash = (FNV_START ^ metric) * FNV_PRIME;
 
-static uint32_t series_hash(const struct strait_observation *observation, size_t labels)
-{
-	uint64_t hash = (FNV_START ^ observation->metric) * FNV_PRIME;
-
-	for (size_t i = 0; i < labels; i++) {
-		for (const char *byte = observation->labels[i]; *byte; byte++)
+	for (size_t i = 0; i < count; i++) {
+		for (const char *byte = labels[i]; *byte; byte++)
 			hash = (hash ^ (unsigned char)*byte) * FNV_PRIME;
 		hash = (hash ^ 0xff) * FNV_PRIME; /* no byte of UTF-8: "a","b" is not "ab","" */
 	}
 	return fold(hash);
 }
 
-static bool series_is(const struct batch_series *series,
-		      const struct strait_observation *observation, size_t labels)
+static bool series_is(const struct batch_series *series, uint32_t metric, const char *const *labels,
+		      size_t count)
 {
-	if (series->metric != observation->metric)
+	if (series->metric != metric)
 		return false;
-	for (size_t i = 0; i < labels; i++) {
-		if (strcmp(series->labels[i], observation->labels[i]) != 0)
+	for (size_t i = 0; i < count; i++) {
+		if (strcmp(series->labels[i], labels[i]) != 0)
 			return false;
 	}
 	return true;
 }
 
-/* Why the labels are refused, or NULL. */
-static const char *label_fault(const struct strait_observation *observation, size_t labels)
+const char *builder_label_fault(const char *const *labels, size_t count)
 {
-	for (size_t i = 0; i < labels; i++) {
-		size_t size = strnlen(observation->labels[i], STRAIT_LABEL_MAX_BYTES + 1);
+	for (size_t i = 0; i < count; i++) {
+		size_t size = labels[i] ? strnlen(labels[i], STRAIT_LABEL_MAX_BYTES + 1) : 0;
 
+		if (!labels[i])
+			return "is missing";
 		if (size == 0)
 			return "is empty";
 		if (size > STRAIT_LABEL_MAX_BYTES)
 			return "is longer than 64 bytes";
-		if (!message_label_ok(observation->labels[i]))
+		if (!message_label_ok(labels[i]))
 			return "has a character that is not allowed: control characters, {, }, = and comma, or malformed UTF-8";
 	}
 	return NULL;
 }
 
-static void series_add(struct builder *builder, const struct strait_observation *observation,
-		       size_t labels)
+static void series_add(struct builder *builder, uint32_t metric, const char *const *labels,
+		       size_t count)
 {
 	struct batch_series *series = &builder->series[builder->series_count++];
 
-	*series = (struct batch_series){ .metric = (uint16_t)observation->metric };
+	*series = (struct batch_series){ .metric = (uint16_t)metric };
 	builder->encoded_bytes += SERIES_BYTES;
-	for (size_t i = 0; i < labels; i++) {
-		size_t size = strlen(observation->labels[i]) + 1;
+	for (size_t i = 0; i < count; i++) {
+		size_t size = strlen(labels[i]) + 1;
 
 		assert(FRAME_MAX_BYTES - builder->text_used >= size);
-		series->labels[i] =
-			memcpy(builder->text + builder->text_used, observation->labels[i], size);
+		series->labels[i] = memcpy(builder->text + builder->text_used, labels[i], size);
 		builder->text_used += size;
 		builder->encoded_bytes += TEXT_BYTES - 1 + size;
 	}
 }
 
-/* Index of the series, made if need be; labels are looked at only then. -1: refused, *ret_why says
- * why. */
-static int series_of(struct builder *builder, const struct strait_observation *observation,
-		     const char **ret_why)
+int builder_series_of(struct builder *builder, uint32_t metric, const char *const *labels,
+		      const char **ret_why)
 {
-	size_t labels = builder->label_counts[observation->metric];
+	size_t count = builder->label_counts[metric];
 	uint32_t slot;
 
-	for (size_t i = 0; i < labels; i++) {
-		if (!observation->labels[i]) {
+	for (size_t i = 0; i < count; i++) {
+		if (!labels[i]) {
 			*ret_why = "is missing";
 			return -1;
 		}
 	}
-	slot = series_hash(observation, labels) % SERIES_SLOTS;
+	slot = series_hash(metric, labels, count) % SERIES_SLOTS;
 	while (builder->series_slots[slot]) {
 		uint32_t index = builder->series_slots[slot] - 1;
 
-		if (series_is(&builder->series[index], observation, labels))
+		if (series_is(&builder->series[index], metric, labels, count))
 			return (int)index;
 		slot = (slot + 1) % SERIES_SLOTS;
 	}
-	*ret_why = label_fault(observation, labels);
+	*ret_why = builder_label_fault(labels, count);
 	if (*ret_why)
 		return -1;
 	if (builder->series_count == BATCH_SERIES_MAX) {
 		*ret_why = "is one too many for a batch";
 		return -1;
 	}
-	series_add(builder, observation, labels);
+	series_add(builder, metric, labels, count);
 	builder->series_slots[slot] = (uint32_t)builder->series_count;
 	return (int)builder->series_count - 1;
 }
@@ -389,12 +300,17 @@ static bool same_version(const struct version *version,
 	       strcmp(version->key, observation->key) == 0;
 }
 
+bool builder_batch_full(const struct builder *builder)
+{
+	return builder->observation_count >= OBSERVATIONS_FULL ||
+	       builder->series_count >= SERIES_FULL ||
+	       builder->encoded_bytes >= BUILDER_CUT_BYTES ||
+	       (builder->pool && spread_pool_room(builder->pool) == 0);
+}
+
 bool builder_full(const struct builder *builder, const struct strait_observation *next)
 {
-	if (builder->observation_count < OBSERVATIONS_FULL && builder->series_count < SERIES_FULL &&
-	    builder->encoded_bytes < BUILDER_CUT_BYTES)
-		return false;
-	return !same_version(&builder->version, next);
+	return builder_batch_full(builder) && !same_version(&builder->version, next);
 }
 
 static double value_limit(const struct strait_metric *metric)
@@ -408,39 +324,44 @@ static int check(struct builder *builder, const struct strait_observation *obser
 	const struct strait_metric *metric;
 
 	if (observation->struct_size < sizeof(*observation))
-		return refuse(
-			builder, observation,
+		return builder_refuse(
+			builder, observation->at,
 			"observation of %u bytes; .struct_size = sizeof(observation) is missing",
 			observation->struct_size);
 	if (observation->metric >= builder->metric_count)
-		return refuse(builder, observation, "metric %u; the plugin declares %u",
-			      observation->metric, builder->metric_count);
+		return builder_refuse(builder, observation->at, "metric %u; the plugin declares %u",
+				      observation->metric, builder->metric_count);
 	metric = &builder->plugin->metrics[observation->metric];
 	if ((int)observation->status < 0 || observation->status > STRAIT_SUPPRESSED)
-		return refuse(builder, observation, "%s: status %d does not exist", metric->name,
-			      (int)observation->status);
+		return builder_refuse(builder, observation->at, "%s: status %d does not exist",
+				      metric->name, (int)observation->status);
 	if (has_value(observation->status) && !(fabs(observation->value) < value_limit(metric)))
-		return refuse(builder, observation, "%s: the value is not a number below %g",
-			      metric->name, value_limit(metric));
+		return builder_refuse(builder, observation->at,
+				      "%s: the value is not a number below %g", metric->name,
+				      value_limit(metric));
 	if (has_value(observation->status) && metric->kind != STRAIT_LEVEL &&
 	    observation->value < 0)
-		return refuse(builder, observation, "%s: the value is negative", metric->name);
+		return builder_refuse(builder, observation->at, "%s: the value is negative",
+				      metric->name);
 	if (observation->day < 0 || observation->day > WIRE_DAY_MAX)
-		return refuse(builder, observation,
-			      "%s: the day is not between 1970-01-01 and 2199-12-31", metric->name);
+		return builder_refuse(builder, observation->at,
+				      "%s: the day is not between 1970-01-01 and 2199-12-31",
+				      metric->name);
 	if (observation->known_at_ms < 0 || observation->known_at_ms > builder->known_at_max_ms)
-		return refuse(builder, observation, "%s: known_at is before 1970 or in the future",
-			      metric->name);
+		return builder_refuse(builder, observation->at,
+				      "%s: known_at is before 1970 or in the future", metric->name);
 	if (metric->kind == STRAIT_RECORD && (!observation->key || !observation->key[0]))
-		return refuse(builder, observation, "%s: a record needs a key", metric->name);
+		return builder_refuse(builder, observation->at, "%s: a record needs a key",
+				      metric->name);
 	if (metric->kind == STRAIT_RECORD &&
 	    (strnlen(observation->key, BUILDER_KEY_BYTES_MAX + 1) > BUILDER_KEY_BYTES_MAX ||
 	     (observation->replaces &&
 	      strnlen(observation->replaces, BUILDER_KEY_BYTES_MAX + 1) > BUILDER_KEY_BYTES_MAX)))
-		return refuse(builder, observation, "%s: a key is longer than %u bytes",
-			      metric->name, BUILDER_KEY_BYTES_MAX);
+		return builder_refuse(builder, observation->at, "%s: a key is longer than %u bytes",
+				      metric->name, BUILDER_KEY_BYTES_MAX);
 	if (metric->kind != STRAIT_RECORD && (observation->key || observation->replaces))
-		return refuse(builder, observation, "%s: only records have keys", metric->name);
+		return builder_refuse(builder, observation->at, "%s: only records have keys",
+				      metric->name);
 	return 0;
 }
 
@@ -471,46 +392,6 @@ static bool take_version(struct builder *builder, const struct strait_observatio
 	return true;
 }
 
-/* Slot of the sum that this event belongs to: of the one that is there, or where it goes. */
-static uint32_t *sum_slot(struct builder *builder, const struct batch_observation *taken)
-{
-	uint64_t hash = (FNV_START ^ taken->series) * FNV_PRIME;
-	uint32_t slot;
-
-	hash = (hash ^ (uint32_t)taken->day) * FNV_PRIME;
-	hash = (hash ^ taken->status) * FNV_PRIME;
-	slot = fold(hash) % SUM_SLOTS;
-	while (builder->sum_slots[slot]) {
-		const struct batch_observation *there =
-			&builder->observations[builder->sum_slots[slot] - 1];
-
-		if (there->series == taken->series && there->day == taken->day &&
-		    there->status == taken->status)
-			break;
-		slot = (slot + 1) % SUM_SLOTS;
-	}
-	return &builder->sum_slots[slot];
-}
-
-/* true: added to one that is there. Otherwise *slot will point to the one that is appended now. */
-static bool add_up(struct builder *builder, const struct batch_observation *taken)
-{
-	uint32_t *slot = sum_slot(builder, taken);
-
-	if (*slot) {
-		struct batch_observation *there = &builder->observations[*slot - 1];
-
-		if (there->count < UINT32_MAX &&
-		    fabs(there->value + taken->value) < WIRE_TALLY_LIMIT) {
-			there->value += taken->value;
-			there->count++;
-			return true;
-		}
-	}
-	*slot = (uint32_t)builder->observation_count + 1;
-	return false;
-}
-
 static void count_row(struct builder *builder, uint64_t at)
 {
 	uint64_t row = row_of(at);
@@ -519,11 +400,6 @@ static void count_row(struct builder *builder, uint64_t at)
 	if (row == 0 || row != builder->row)
 		builder->accepted++;
 	builder->row = row;
-}
-
-static bool adds_up(const struct strait_metric *metric)
-{
-	return metric->kind == STRAIT_EVENT && !(metric->flags & STRAIT_METRIC_DISTRIBUTION);
 }
 
 int builder_add(struct builder *builder, const struct strait_observation *observation)
@@ -536,12 +412,13 @@ int builder_add(struct builder *builder, const struct strait_observation *observ
 	if (check(builder, observation) < 0)
 		return -EINVAL;
 	metric = &builder->plugin->metrics[observation->metric];
-	series = series_of(builder, observation, &why);
+	series = builder_series_of(builder, observation->metric, observation->labels, &why);
 	if (series < 0)
-		return refuse(builder, observation, "%s: a label %s", metric->name, why);
+		return builder_refuse(builder, observation->at, "%s: a label %s", metric->name,
+				      why);
 	if (builder->observation_count == BATCH_OBSERVATIONS_MAX)
-		return refuse(builder, observation, "%s: one observation too many for a batch",
-			      metric->name);
+		return builder_refuse(builder, observation->at,
+				      "%s: one observation too many for a batch", metric->name);
 	taken = (struct batch_observation){
 		.series = (uint32_t)series,
 		.day = granularity_floor(metric->granularity, observation->day),
@@ -554,17 +431,22 @@ int builder_add(struct builder *builder, const struct strait_observation *observ
 		taken.day = 0; /* the week of 1970-01-01 began in 1969 */
 	if (metric->kind == STRAIT_RECORD) {
 		if (!take_version(builder, observation, &taken))
-			return refuse(builder, observation,
-				      "%s: more than %u observations of one version of a record",
-				      metric->name, BATCH_VERSION_PARTS_MAX);
+			return builder_refuse(
+				builder, observation->at,
+				"%s: more than %u observations of one version of a record",
+				metric->name, BATCH_VERSION_PARTS_MAX);
 	} else {
 		builder->version.open = false;
 	}
 	count_row(builder, observation->at);
 	if (observation->known_at_ms > builder->newest_ms)
 		builder->newest_ms = observation->known_at_ms;
-	if (adds_up(metric) && add_up(builder, &taken))
+	if (metric->kind == STRAIT_EVENT) {
+		uint32_t sum = builder_sum_of(builder, &taken, 1);
+
+		builder_sum_add(builder, sum, taken.value, 1);
 		return 0;
+	}
 	builder->encoded_bytes += metric->kind == STRAIT_RECORD ? RECORD_BYTES : EVENT_BYTES;
 	builder->observations[builder->observation_count++] = taken;
 	return 0;
@@ -623,8 +505,7 @@ static void clear_batch(struct builder *builder)
 {
 	if (builder->series_count > 0)
 		memset(builder->series_slots, 0, SERIES_SLOTS * sizeof(*builder->series_slots));
-	if (builder->observation_count > 0)
-		memset(builder->sum_slots, 0, SUM_SLOTS * sizeof(*builder->sum_slots));
+	builder_sums_clear(builder);
 	builder->encoded_bytes = BASE_BYTES;
 	builder->accepted = builder->rejected = 0;
 	builder->newest_ms = 0;
@@ -691,6 +572,7 @@ void builder_batch(struct builder *builder, bool final, int64_t published_at_ms,
 			       .reject_count = builder->reject_count };
 
 	tell_sum(builder);
+	builder_sums_encode(builder);
 	for (size_t i = 0; i < builder->observation_count; i++) {
 		struct batch_observation *observation = &builder->observations[i];
 

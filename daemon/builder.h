@@ -4,8 +4,9 @@
  *
  * One builder serves one release after the other: builder_begin() for each, then add and reject,
  * and whenever builder_full() says so, or the release ends, builder_batch() and builder_next(). All
- * memory is taken in builder_new(); none is taken for a row. The same input gives the same batches,
- * cut at the same places: a release that is read again after a crash goes on where it stopped.
+ * memory is taken in builder_new(), but for the series that the plugin wants to know by number;
+ * none is taken for a row. The same input gives the same batches, cut at the same places: a release
+ * that is read again after a crash goes on where it stopped.
  *
  * accepted counts rows that gave observations: observations that follow each other with the same
  * place (sheet and row, or offset; not 0) are one row. rejected counts builder_reject() and
@@ -49,6 +50,12 @@ void builder_set_base(struct builder *builder, uint64_t base);
 bool builder_full(const struct builder *builder, const struct strait_observation *next);
 /* 0, or -EINVAL and the observation is counted as a reject, with the reason. */
 int builder_add(struct builder *builder, const struct strait_observation *observation);
+/* Series by number, for many values at once: strait_series() and strait_add(). builder_add_sums()
+ * goes on until the batch is full, returns how many it took, and sets *ret_result to -EINVAL when
+ * some of those were refused. */
+size_t builder_add_sums(struct builder *builder, const struct strait_addend *addends, size_t count,
+			int *ret_result);
+long builder_handle(struct builder *builder, uint32_t metric, const char *const *labels);
 /* reason and raw need not be clean text; raw may be NULL. */
 void builder_reject(struct builder *builder, uint64_t at, const void *raw, size_t raw_size,
 		    const char *reason);

@@ -236,12 +236,15 @@ static void put_observations(struct ledger *ledger, const struct store_release *
 			i++;
 			break;
 		case STRAIT_EVENT:
-			store_event_put(ledger->store, release, series->id,
-					series->metric->declared.flags & STRAIT_METRIC_DISTRIBUTION,
-					observation);
+			store_event_put(ledger->store, release, series->id, observation);
 			i++;
 			break;
 		case STRAIT_RECORD:
+			if (!observation->key) { /* without identity: it adds, and stays */
+				store_event_put(ledger->store, release, series->id, observation);
+				i++;
+				break;
+			}
 			i = put_record(ledger, release, batch, mapped, i, effects, refusal);
 			break;
 		}
@@ -268,8 +271,8 @@ static void close_release(struct ledger *ledger, const struct ledger_source *sou
 		if (metric->declared.kind == STRAIT_LEVEL)
 			store_level_close(ledger->store, release, metric->id, coverage_of(batch, i),
 					  store_effects_of(effects, metric->id));
-		else if (metric->declared.kind == STRAIT_EVENT)
-			has_events = true;
+		else
+			has_events = true; /* records may be without identity */
 	}
 	if (has_events)
 		store_event_close(ledger->store, release, batch->release.dataset, effects);

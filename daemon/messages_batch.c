@@ -9,16 +9,19 @@
  * Payload: number u64, final u8, first u64, accepted u64, rejected u64; the release: name, dataset,
  * url, sha256, size u64, offset u64, published i64, sheets, coverage {metric u16, first i32, last
  * i32}; series {metric u16, labels u8, texts}; observations {series u32, day i32, flags u8, value
- * f64, at u64, [count u32], [key u64, replaces u64, known_at i64, rank u32]}; rejects {at u64,
- * reason, extract}; cursor. Lists begin with a count u32.
+ * f64, at u64, [count u32], [spread blob], [key u64, replaces u64, known_at i64, rank u32]};
+ * rejects {at u64, reason, extract}; cursor. Lists begin with a count u32.
  */
 #include "messages_codec.h"
 
 #include <math.h>
 #include <string.h>
 
+#include "spread.h"
+
 /* Flags of an observation: the low bits are the status. */
 #define OBSERVATION_STATUS  0x0fu
+#define OBSERVATION_SPREAD  0x20u /* a distribution follows */
 #define OBSERVATION_COUNTED 0x40u /* a count follows; else 1 */
 #define OBSERVATION_RECORD  0x80u /* identity and version follow */
 
@@ -93,6 +96,8 @@ static void put_observation(struct bytes_writer *writer,
 		flags |= OBSERVATION_RECORD;
 	if (observation->count > 1)
 		flags |= OBSERVATION_COUNTED;
+	if (observation->spread_size)
+		flags |= OBSERVATION_SPREAD;
 	bytes_put_u32(writer, observation->series);
 	bytes_put_i32(writer, observation->day);
 	bytes_put_u8(writer, flags);
@@ -100,6 +105,8 @@ static void put_observation(struct bytes_writer *writer,
 	bytes_put_u64(writer, observation->at);
 	if (flags & OBSERVATION_COUNTED)
 		bytes_put_u32(writer, observation->count);
+	if (flags & OBSERVATION_SPREAD)
+		bytes_put_blob(writer, observation->spread, observation->spread_size);
 	if (flags & OBSERVATION_RECORD) {
 		bytes_put_u64(writer, observation->key);
 		bytes_put_u64(writer, observation->replaces);
@@ -236,6 +243,20 @@ static void get_record(struct bytes_reader *reader, struct batch_observation *ob
 		bytes_refuse(reader, "time out of range");
 }
 
+/* As many values as the observation counts, no more and no less. */
+static void get_spread(struct bytes_reader *reader, struct batch_observation *observation)
+{
+	uint64_t total;
+
+	observation->spread = bytes_get_blob(reader, FRAME_MAX_BYTES, &observation->spread_size);
+	if (reader->failed)
+		return;
+	if (!observation->spread_size ||
+	    !spread_valid(observation->spread, observation->spread_size, &total) ||
+	    total != observation->count || !has_value(observation->status))
+		bytes_refuse(reader, "not the distribution of its values");
+}
+
 static void get_observation(struct bytes_reader *reader, size_t series_count,
 			    struct batch_observation *observation)
 {
@@ -250,7 +271,9 @@ static void get_observation(struct bytes_reader *reader, size_t series_count,
 	flags = bytes_get_u8(reader);
 	observation->status = flags & OBSERVATION_STATUS;
 	if (observation->status < STRAIT_FINAL || observation->status > STRAIT_SUPPRESSED ||
-	    (flags & ~(OBSERVATION_STATUS | OBSERVATION_COUNTED | OBSERVATION_RECORD)))
+	    (flags & ~(OBSERVATION_STATUS | OBSERVATION_SPREAD | OBSERVATION_COUNTED |
+		       OBSERVATION_RECORD)) ||
+	    (flags & OBSERVATION_SPREAD && flags & OBSERVATION_RECORD))
 		bytes_refuse(reader, "no such status");
 	observation->value = bytes_get_f64(reader);
 	if (!has_value(observation->status))
@@ -261,6 +284,8 @@ static void get_observation(struct bytes_reader *reader, size_t series_count,
 	observation->count = flags & OBSERVATION_COUNTED ? bytes_get_u32(reader) : 1;
 	if (observation->count == 0)
 		bytes_refuse(reader, "count is zero");
+	if (flags & OBSERVATION_SPREAD)
+		get_spread(reader, observation);
 	if (flags & OBSERVATION_RECORD)
 		get_record(reader, observation);
 }

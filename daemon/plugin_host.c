@@ -197,6 +197,45 @@ API int strait_emit(struct strait_source *source, const struct strait_observatio
 	return builder_add(builder, observation);
 }
 
+API long strait_series(struct strait_source *source, uint32_t metric,
+		       const char *const labels[STRAIT_LABELS_MAX])
+{
+	if (source->cancelled)
+		return -ECANCELED;
+	if (!is_reading(source))
+		return -ENOTSUP;
+	return builder_handle(source->reading, metric, labels);
+}
+
+API int strait_add(struct strait_source *source, const struct strait_addend *addends, size_t count)
+{
+	int result = 0;
+
+	if (!source->cancelled && !is_reading(source))
+		return -ENOTSUP;
+	source->untold += (unsigned int)count;
+	if (source->untold >= PLUGIN_HOST_TICK_EVERY && !source->cancelled) {
+		source->untold = 0;
+		source->calls->tick(source->context);
+	}
+	while (count > 0) {
+		size_t done;
+
+		if (source->cancelled)
+			return -ECANCELED;
+		done = builder_add_sums(source->reading, addends, count, &result);
+		addends += done;
+		count -= done;
+		if (count > 0) {
+			int full = source->calls->full(source->context);
+
+			if (full != 0)
+				return full < 0 ? full : 0;
+		}
+	}
+	return result;
+}
+
 API void strait_reject(struct strait_source *source, uint64_t at, const void *raw, size_t raw_size,
 		       const char *why, ...)
 {

@@ -293,6 +293,11 @@ int store_open(const char *path, struct store **ret_store, struct fault *fault)
 		goto failed;
 	}
 	(void)sqlite3_extended_result_codes(store->db, 1);
+	if (store_event_functions(store->db) != SQLITE_OK) {
+		(void)store_sqlite_failed(store, "defining functions");
+		*fault = store->fault;
+		goto failed;
+	}
 	if (set_pragmas(store, path, fault) < 0 || store_schema(store, fault) < 0)
 		goto failed;
 	*ret_store = store;

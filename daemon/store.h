@@ -116,7 +116,7 @@ void store_level_close(struct store *store, const struct store_release *release,
 
 /* Event: adds to what the release contributes. Not current before store_event_close(). */
 void store_event_put(struct store *store, const struct store_release *release, int64_t series,
-		     bool distribution, const struct batch_observation *observation);
+		     const struct batch_observation *observation);
 /* The release becomes what counts for its dataset, if it is the newest. effects: by metric id, see
  * store_effects. */
 struct store_effects;
@@ -226,6 +226,7 @@ int store_explain(struct store *store, const struct store_selection *selection,
 int store_release_by_hash(struct store *store, const uint8_t sha256[SHA256_BYTES],
 			  struct explanation_release *ret_release, struct fault *fault);
 
-/* Distribution buckets: see store_value.c for the formula. */
+/* Distribution buckets of records: see store_value.c for the formula. Those of events are wider,
+   see spread.h. */
 int64_t store_bucket_of(double value);
 double store_bucket_value(int64_t bucket);

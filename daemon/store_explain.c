@@ -271,10 +271,9 @@ static void collect(struct explaining *explaining)
 				levels_as_of(explaining, explaining->series[i]);
 			break;
 		case STRAIT_EVENT:
+		case STRAIT_RECORD: /* those with an identity: all series at once, above */
 			events(explaining, explaining->series[i]);
 			break;
-		case STRAIT_RECORD:
-			break; /* all series at once */
 		}
 	}
 }

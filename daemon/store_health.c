@@ -133,7 +133,6 @@ static void take_back(struct store *store, int64_t release)
 		  "i", release);
 	store_run(store, "DELETE FROM unsettled WHERE release = ?", "i", release);
 	store_run(store, "DELETE FROM event WHERE release = ?", "i", release);
-	store_run(store, "DELETE FROM event_bucket WHERE release = ?", "i", release);
 	store_step();
 }
 

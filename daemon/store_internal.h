@@ -46,6 +46,9 @@ const char *store_text(sqlite3_stmt *statement, int column);
 double store_real(sqlite3_stmt *statement, int column); /* NULL = NaN */
 
 int store_schema(struct store *store, struct fault *fault);
+/* The SQL functions spread_of() and spread_add(), over distributions of events (spread.h). SQLite's
+ * result code. */
+int store_event_functions(sqlite3 *db);
 
 #define STORE_SHEETS_BYTES 2048u /* names of a release's sheets; later ones are told by number */
 /* One name a line, as many as fit whole. */

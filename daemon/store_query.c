@@ -8,6 +8,8 @@
  */
 #include "store_internal.h"
 
+#include "spread.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -329,10 +331,9 @@ static void collect(struct store *store, const struct store_selection *selection
 					.last = last,
 					.parts = parts };
 
-	if (as_of_ms && selection->kind == STRAIT_RECORD) {
+	/* What has an identity; what has none is as events are. */
+	if (as_of_ms && selection->kind == STRAIT_RECORD)
 		store_records_as_of(store, as_of_ms, record_part, &filter);
-		return;
-	}
 	for (size_t i = 0; i < count && !store_failed(store); i++) {
 		if (selection->kind == STRAIT_LEVEL && as_of_ms)
 			level_as_of(store, selection, series[i], first, last, as_of_ms, parts);
@@ -398,11 +399,67 @@ static void record_bucket(void *context, const struct store_part *part, int64_t 
 		add_bucket(filter, store_bucket_value(store_bucket_of(part->value)), 1);
 }
 
-static void bucket_rows(sqlite3_stmt *row, struct record_filter *filter)
+static void bucket_rows(struct store *store, int64_t series, int32_t first, int32_t last,
+			struct record_filter *filter)
 {
-	while (store_row(filter->store, row))
+	sqlite3_stmt *row =
+		store_sql(store, "SELECT bucket, sum(count) FROM bucket WHERE series = ?1"
+				 " AND day BETWEEN ?2 AND ?3 GROUP BY bucket");
+
+	store_bind(store, row, "iii", series, (int64_t)first, (int64_t)last);
+	while (store_row(store, row))
 		add_bucket(filter, store_bucket_value(sqlite3_column_int64(row, 0)),
 			   (uint64_t)sqlite3_column_int64(row, 1));
+}
+
+/* Adds the rows' distributions to counts, by bucket. */
+static void spread_rows(struct store *store, sqlite3_stmt *row, uint64_t *counts)
+{
+	while (store_row(store, row)) {
+		struct spread_reader reader = spread_reader(sqlite3_column_blob(row, 0),
+							    (size_t)sqlite3_column_bytes(row, 0));
+		uint32_t bucket;
+		uint64_t count;
+
+		while (spread_next(&reader, &bucket, &count))
+			counts[bucket] += count;
+	}
+}
+
+/* Of events, and of records without identity. */
+static void add_spreads(struct store *store, const struct record_filter *filter, int64_t as_of_ms,
+			uint64_t *counts)
+{
+	for (size_t i = 0; i < filter->series_count; i++) {
+		sqlite3_stmt *row;
+
+		if (as_of_ms)
+			row = store_sql(store,
+					"SELECT e.spread FROM event e"
+					" JOIN release r ON r.id = e.release WHERE e.series = ?1"
+					" AND e.day BETWEEN ?2 AND ?3 AND" STORE_COUNTED_RELEASE);
+		else
+			row = store_sql(store, "SELECT buckets FROM spread WHERE series = ?1"
+					       " AND day BETWEEN ?2 AND ?3");
+		store_bind(store, row, as_of_ms ? "iiii" : "iii", filter->series[i],
+			   (int64_t)filter->first, (int64_t)filter->last, as_of_ms);
+		spread_rows(store, row, counts);
+	}
+}
+
+static void collect_spreads(struct store *store, int64_t as_of_ms, struct record_filter *filter)
+{
+	uint64_t *counts = calloc(SPREAD_BUCKETS, sizeof(*counts));
+
+	if (!counts) {
+		(void)store_fail(store, FAULT_MEMORY, "store: out of memory");
+		return;
+	}
+	add_spreads(store, filter, as_of_ms, counts);
+	for (uint32_t bucket = 0; bucket < SPREAD_BUCKETS; bucket++)
+		if (counts[bucket])
+			add_bucket(filter, spread_value(bucket), counts[bucket]);
+	free(counts);
 }
 
 static int compare_buckets(const void *a, const void *b)
@@ -432,24 +489,9 @@ int store_buckets(struct store *store, const struct store_selection *selection, 
 	filter.series_count = series_count;
 	if (as_of_ms && selection->kind == STRAIT_RECORD)
 		store_records_as_of(store, as_of_ms, record_bucket, &filter);
-	for (size_t i = 0; i < series_count && !(as_of_ms && selection->kind == STRAIT_RECORD);
-	     i++) {
-		sqlite3_stmt *row;
-
-		if (as_of_ms)
-			row = store_sql(store,
-					"SELECT b.bucket, sum(b.count) FROM event_bucket b"
-					" JOIN release r ON r.id = b.release WHERE b.series = ?1"
-					" AND b.day BETWEEN ?2 AND ?3 AND" STORE_COUNTED_RELEASE
-					" GROUP BY b.bucket");
-		else
-			row = store_sql(store,
-					"SELECT bucket, sum(count) FROM bucket WHERE series = ?1"
-					" AND day BETWEEN ?2 AND ?3 GROUP BY bucket");
-		store_bind(store, row, as_of_ms ? "iiii" : "iii", series[i], (int64_t)first,
-			   (int64_t)last, as_of_ms);
-		bucket_rows(row, &filter);
-	}
+	for (size_t i = 0; i < series_count && !as_of_ms; i++)
+		bucket_rows(store, series[i], first, last, &filter);
+	collect_spreads(store, as_of_ms, &filter);
 	free(series);
 	if (store_read_end(store, fault) < 0) {
 		free(buckets);

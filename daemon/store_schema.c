@@ -138,7 +138,26 @@ static const char migration_4[] =
 	" sha256 BLOB NOT NULL, answered_at INTEGER NOT NULL, next_at INTEGER NOT NULL,"
 	" failures INTEGER NOT NULL);";
 
-static const char *const migrations[] = { migration_1, migration_2, migration_3, migration_4 };
+/* Version 5: distributions of events as bytes (spread.h), one row a period instead of one a bucket.
+ * `bucket` is left to records. spread_of() and spread_add() are ours (store_event.c).
+ */
+static const char migration_5[] =
+	"ALTER TABLE event ADD COLUMN spread BLOB NOT NULL DEFAULT x'';"
+	"CREATE TABLE spread ("
+	" series INTEGER NOT NULL, day INTEGER NOT NULL, buckets BLOB NOT NULL,"
+	" PRIMARY KEY (series, day)) WITHOUT ROWID;"
+	"INSERT INTO event (release, series, day, count, missing, provisional, estimated, micro, spread)"
+	" SELECT release, series, day, 0, 0, 0, 0, 0, spread_of(bucket, count) FROM event_bucket WHERE true"
+	" ON CONFLICT (release, series, day) DO UPDATE SET spread = spread_add(spread, excluded.spread, 1);"
+	"INSERT INTO spread (series, day, buckets)"
+	" SELECT series, day, spread_of(bucket, count) FROM bucket"
+	" WHERE series IN (SELECT series FROM event_bucket) ON CONFLICT (series, day) DO UPDATE SET"
+	" buckets = spread_add(buckets, excluded.buckets, 1);"
+	"DELETE FROM bucket WHERE series IN (SELECT series FROM event_bucket);"
+	"DROP TABLE event_bucket;";
+
+static const char *const migrations[] = { migration_1, migration_2, migration_3, migration_4,
+					  migration_5 };
 
 #define SCHEMA_VERSION ((int64_t)(sizeof(migrations) / sizeof(migrations[0])))
 

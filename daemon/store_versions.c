@@ -197,6 +197,7 @@ static void gather(struct store *store, const struct store_selection *selection,
 		event_instants(store, series, series_count, day, saids);
 		break;
 	case STRAIT_RECORD:
+		event_instants(store, series, series_count, day, saids);
 		store_record_instants(store, series, series_count, day, record_instant, &into);
 		break;
 	}

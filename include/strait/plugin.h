@@ -14,6 +14,7 @@
  *
  * Changes of this header (MAJOR: a built plugin must be rebuilt; MINOR: something was added):
  *   1.0  2026-11-24  first release: options, metrics, figures, checks
+ *   1.1  2026-11-24  strait_series(), strait_add(): events in bulk
  */
 #pragma once
 
@@ -26,7 +27,7 @@ extern "C" {
 #endif
 
 #define STRAIT_ABI_MAJOR 1u
-#define STRAIT_ABI_MINOR 0u
+#define STRAIT_ABI_MINOR 1u
 
 struct event_base;	/* libevent's; include event2/event.h to use it */
 struct strait_source;	/* one configured source in one worker; opaque */
@@ -269,6 +270,29 @@ void strait_document_covers(struct strait_document *document, uint32_t metric, i
 /* Copies the observation into the current batch. 0, or -EINVAL with the observation counted as a
    reject (unknown metric, bad label, value not finite, no key for a record), or -errno. */
 int strait_emit(struct strait_source *source, const struct strait_observation *observation);
+/* Events in bulk (since 1.1): what strait_emit() does for one row, without its costs. A series is
+ * named once; then values are added to its days, many in one call. */
+struct strait_addend {
+	uint32_t series; /* from strait_series() */
+	int32_t day;	 /* as in struct strait_observation */
+	double value;	 /* finite, final; the value of one observation */
+	uint32_t count;	 /* so many observations had it; not 0 */
+	uint32_t rows;	 /* rows of the input that this addend speaks for; a row that gives several
+			    addends is counted in one of them */
+	uint64_t at;	 /* of one of them, for the reject when the addend is refused */
+	int64_t known_at_ms; /* of the newest of them; 0 = publication time of the release */
+};
+
+/* A number for a metric with these labels, at least 0, valid until `close`; the same labels may get
+   another one. For events, and for records: those are then observations without an identity, which
+   are never replaced. -EINVAL: no such metric, a level, or a bad label (nothing is counted);
+   -ENOSPC: the source has STRAIT_SERIES_MAX of them, use strait_emit(); -ENOTSUP outside of
+   `document` and `lines`. */
+#define STRAIT_SERIES_MAX 16384u
+long strait_series(struct strait_source *source, uint32_t metric,
+		   const char *const labels[STRAIT_LABELS_MAX]);
+/* 0, or -EINVAL when some were refused and counted as rejects, or -errno. */
+int strait_add(struct strait_source *source, const struct strait_addend *addends, size_t count);
 /* Counts a row that gives no observation. The reason is kept with the place and an extract in which
    letters and digits are masked. */
 void strait_reject(struct strait_source *source, uint64_t at, const void *raw, size_t raw_size,

@@ -32,12 +32,14 @@ static const struct strait_metric metrics[] = {
 
 static void many(struct strait_source *source, int count, uint64_t at)
 {
-	struct strait_observation observation = {
-		.struct_size = sizeof(observation), .metric = VALUES, .day = 18500, .at = at
-	};
+	struct strait_observation observation = { .struct_size = sizeof(observation),
+						  .metric = VALUES,
+						  .at = at };
 
 	for (int i = 0; i < count; i++) {
 		observation.value = i;
+		/* Days of its own for each: nothing is added up. */
+		observation.day = (int32_t)((uint64_t)i + at * 2000) % 80000;
 		(void)strait_emit(source, &observation); /* a refusal is counted */
 	}
 }

@@ -39,6 +39,8 @@ struct strait_source {
 	void *cursor;
 	char *log;
 	size_t log_size;
+	struct fake_series series[FAKE_SERIES_MAX];
+	uint32_t series_count;
 };
 
 struct strait_document {
@@ -356,6 +358,8 @@ int strait_emit(struct strait_source *source, const struct strait_observation *o
 		.replaces = keep_text(source, observation->replaces),
 		.known_at_ms = observation->known_at_ms,
 		.rank = observation->rank,
+		.count = 1,
+		.rows = 1,
 	};
 
 	if (why) {
@@ -375,6 +379,8 @@ int strait_emit(struct strait_source *source, const struct strait_observation *o
 	host->observations[host->observation_count++] = copy;
 	return 0;
 }
+
+#include "fake_host_bulk.h"
 
 void strait_reject(struct strait_source *source, uint64_t at, const void *raw, size_t raw_size,
 		   const char *why, ...)
@@ -490,6 +496,9 @@ struct fake_host *fake_host_free(struct fake_host *host)
 	if (source->opened && host->plugin->close)
 		host->plugin->close(source);
 	fake_host_clear(host);
+	for (uint32_t i = 0; i < source->series_count; i++)
+		for (size_t j = 0; j < STRAIT_LABELS_MAX; j++)
+			free((char *)source->series[i].labels[j]);
 	free(source->values);
 	free(source->strings);
 	free(host->observations);

@@ -34,6 +34,15 @@ struct fake_observation {
 	const char *key, *replaces; /* NULL when not given */
 	int64_t known_at_ms;	    /* as emitted */
 	uint32_t rank;
+	uint32_t count, rows; /* of an addend; 1 of what was emitted */
+};
+
+/* Series by number are per host, at most so many. */
+#define FAKE_SERIES_MAX 1024u
+
+struct fake_series {
+	uint32_t metric;
+	const char *labels[STRAIT_LABELS_MAX];
 };
 
 struct fake_reject {
@@ -57,7 +66,7 @@ struct fake_host {
 	size_t stretch_bytes; /* documents and logs are fed to `lines` in pieces of about this size;
 				 256 KiB */
 
-	struct fake_observation *observations;
+	struct fake_observation *observations; /* addends too, one for one, without keys */
 	size_t observation_count;
 	struct fake_reject *rejects;
 	size_t reject_count;

@@ -24,26 +24,23 @@ static const struct platform {
 	double answered, blocked; /* shares: of all; of the answered */
 	double median_s, spread;
 } platforms[REFERRAL_PLATFORMS] = {
-	{ "tiktok", 0.97, 0.71, 5 * 3600, 1.1 },	 { "facebook", 0.94, 0.55, 20 * 3600, 1.2 },
+	{ "tiktok", 0.97, 0.71, 5 * 3600, 1.1 },     { "facebook", 0.94, 0.55, 20 * 3600, 1.2 },
 	{ "instagram", 0.93, 0.58, 18 * 3600, 1.2 }, { "youtube", 0.90, 0.49, 30 * 3600, 1.0 },
-	{ "x", 0.61, 0.31, 60 * 3600, 1.5 },	 { "telegram", 0.43, 0.22, 90 * 3600, 1.6 },
-	{ "snapchat", 0.96, 0.66, 9 * 3600, 0.9 },	 { "whatsapp", 0.52, 0.40, 44 * 3600, 1.1 },
-	{ "threads", 0.88, 0.52, 26 * 3600, 1.2 },	 { "Signal", 0.20, 0.11, 120 * 3600, 1.0 },
-	{ "reddit", 0.91, 0.60, 14 * 3600, 1.0 },	 { "vk", 0.15, 0.20, 200 * 3600, 1.3 },
+	{ "x", 0.61, 0.31, 60 * 3600, 1.5 },	     { "telegram", 0.43, 0.22, 90 * 3600, 1.6 },
+	{ "snapchat", 0.96, 0.66, 9 * 3600, 0.9 },   { "whatsapp", 0.52, 0.40, 44 * 3600, 1.1 },
+	{ "threads", 0.88, 0.52, 26 * 3600, 1.2 },   { "Signal", 0.20, 0.11, 120 * 3600, 1.0 },
+	{ "reddit", 0.91, 0.60, 14 * 3600, 1.0 },    { "vk", 0.15, 0.20, 200 * 3600, 1.3 },
 };
 
 static const char *const reasons[] = {
-	"advertises crossings",
-	"\"advertises crossings, with prices\"",
-	"offers boats",
-	"\"offers \"\"safe\"\" places, by phone\"",
-	"recruits drivers",
-	"",
-	"sells life jackets",
-	"shows a launch site",
+	"advertises crossings", "\"advertises crossings, with prices\"",
+	"offers boats",		"\"offers \"\"safe\"\" places, by phone\"",
+	"recruits drivers",	"",
+	"sells life jackets",	"shows a launch site",
 };
 
-/* xorshift64* (Vigna, "An experimental exploration of Marsaglia's xorshift generators, scrambled") */
+/* xorshift64* (Vigna, "An experimental exploration of Marsaglia's xorshift generators, scrambled")
+ */
 static uint64_t draw(uint64_t *state)
 {
 	*state ^= *state >> 12;
@@ -135,7 +132,9 @@ struct drawing {
 static unsigned int draw_response_s(struct drawing *drawing, const struct platform *platform)
 {
 	double seconds = platform->median_s * exp(platform->spread * draw_normal(&drawing->state));
-	unsigned int whole = seconds < 1 ? 1 : seconds > LONGEST_S ? LONGEST_S : (unsigned int)seconds;
+	unsigned int whole = seconds < 1	   ? 1
+			     : seconds > LONGEST_S ? LONGEST_S
+						   : (unsigned int)seconds;
 
 	drawing->steps[(size_t)(log(whole) / log(1.01))]++;
 	drawing->truth.hours += whole / 3600.0;
@@ -176,7 +175,8 @@ static void find_median(struct drawing *drawing)
 	uint64_t seen = 0;
 	unsigned int step = 0;
 
-	while (step < HOURS_STEPS - 1 && seen + drawing->steps[step] < (drawing->truth.answered + 1) / 2)
+	while (step < HOURS_STEPS - 1 &&
+	       seen + drawing->steps[step] < (drawing->truth.answered + 1) / 2)
 		seen += drawing->steps[step++];
 	drawing->truth.median_low = pow(1.01, step) / 3600;
 	drawing->truth.median_high = pow(1.01, step + 1) / 3600;
@@ -194,7 +194,8 @@ bool referral_write(FILE *file, uint64_t rows, uint64_t seed, struct referral_tr
 	drawing->truth.rows = rows;
 	drawing->truth.bytes = fwrite(header, 1, sizeof(header) - 1, file);
 	for (uint64_t i = 0; i < rows; i++) {
-		uint64_t second = (uint64_t)((double)i / (double)rows * (REFERRAL_DAYS * DAY_S - JITTER_S));
+		uint64_t second =
+			(uint64_t)((double)i / (double)rows * (REFERRAL_DAYS * DAY_S - JITTER_S));
 
 		second += REFERRAL_FIRST_DAY * (uint64_t)DAY_S + draw(&drawing->state) % JITTER_S;
 		drawing->truth.bytes += fwrite(row, 1, make_row(drawing, i, second, row), file);

@@ -4,9 +4,9 @@
  * them because it drew it: nothing is parsed to find the truth.
  *
  * Distributions: 730 days from 2024-01-01, rows spread evenly over them and in order but for up to
- * 30 minutes; 12 platforms, each half as frequent as the one before down to a floor; share of answers,
- * of closures and median response time differ by platform; response times are log-normal. The last
- * column is sometimes quoted, with commas and doubled quotes. Same seed, same bytes.
+ * 30 minutes; 12 platforms, each half as frequent as the one before down to a floor; share of
+ * answers, of closures and median response time differ by platform; response times are log-normal.
+ * The last column is sometimes quoted, with commas and doubled quotes. Same seed, same bytes.
  */
 #pragma once
 
@@ -22,9 +22,9 @@ struct referral_truth {
 	uint64_t rows, bytes;
 	uint64_t blocked, refused, pending; /* pending: also those without any answer */
 	uint64_t answered;		    /* blocked + refused */
-	uint64_t within_day; /* of the answered: at most 24 hours */
-	double hours;	     /* all response times together */
-	double median_low, median_high; /* bounds of the median response time: 1 % apart */
+	uint64_t within_day;		    /* of the answered: at most 24 hours */
+	double hours;			    /* all response times together */
+	double median_low, median_high;	    /* bounds of the median response time: 1 % apart */
 };
 
 /* Writes header and rows; false on a write error. */

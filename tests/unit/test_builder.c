@@ -13,6 +13,7 @@
 #include <event2/buffer.h>
 
 #include "builder.h"
+#include "spread.h"
 #include "messages.h"
 #include "strait/date.h"
 
@@ -128,16 +129,95 @@ START_TEST(events_of_one_series_and_day_are_added_up)
 }
 END_TEST
 
-START_TEST(neither_levels_nor_distributions_are_added_up)
+START_TEST(levels_are_not_added_up)
+{
+	add(level(18500, 1));
+	add(level(18500, 2));
+	ck_assert_uint_eq(batch_now().observation_count, 2);
+}
+END_TEST
+
+START_TEST(values_of_a_distribution_are_added_up_and_kept)
 {
 	struct strait_observation hours = event("alpha", NULL, 18500, 3);
+	struct spread_reader reader;
+	struct batch batch;
+	uint32_t bucket;
+	uint64_t count;
 
 	hours.metric = HOURS;
 	add(hours);
+	hours.value = 100;
 	add(hours);
-	add(level(18500, 1));
-	add(level(18500, 2));
-	ck_assert_uint_eq(batch_now().observation_count, 4);
+	hours.value = 3;
+	add(hours);
+	batch = batch_now();
+	ck_assert_uint_eq(batch.observation_count, 1);
+	ck_assert(batch.observations[0].value == 106);
+	ck_assert_uint_eq(batch.observations[0].count, 3);
+	reader = spread_reader(batch.observations[0].spread, batch.observations[0].spread_size);
+	ck_assert(spread_next(&reader, &bucket, &count));
+	ck_assert(spread_value(bucket) == 3 && count == 2);
+	ck_assert(spread_next(&reader, &bucket, &count));
+	ck_assert(spread_value(bucket) == 100 && count == 1);
+	ck_assert(!spread_next(&reader, &bucket, &count) && !reader.broken);
+}
+END_TEST
+
+/* The same observations by number, many in one call, as one by one. */
+START_TEST(addends_give_what_observations_give)
+{
+	const char *const labels[STRAIT_LABELS_MAX] = { "alpha", "removed" };
+	struct strait_addend addends[3] = {
+		{ .day = 18500, .value = 1, .count = 400, .rows = 400 },
+		{ .day = 18501, .value = 2, .count = 1, .rows = 1 },
+		{ .day = 18500, .value = 1, .count = 100, .rows = 0, .known_at_ms = 77 },
+	};
+	struct batch batch;
+	int result = 0;
+	long series = builder_handle(builder, EVENT, labels);
+
+	ck_assert_int_ge(series, 0);
+	for (int i = 0; i < 3; i++)
+		addends[i].series = (uint32_t)series;
+	for (int round = 0; round < 2; round++) { /* the number stays through batches */
+		ck_assert_uint_eq(builder_add_sums(builder, addends, 3, &result), 3);
+		ck_assert_int_eq(result, 0);
+		batch = batch_now();
+		ck_assert_uint_eq(batch.observation_count, 2);
+		ck_assert_str_eq(batch.series[0].labels[1], "removed");
+		ck_assert(batch.observations[0].value == 500);
+		ck_assert_uint_eq(batch.observations[0].count, 500);
+		ck_assert(batch.observations[1].value == 2);
+		ck_assert_uint_eq(batch.accepted, 401);
+		ck_assert_int_eq(builder_newest_ms(builder), 77);
+		builder_next(builder);
+	}
+}
+END_TEST
+
+START_TEST(addends_that_are_no_good_are_rejects)
+{
+	const char *const labels[STRAIT_LABELS_MAX] = { "alpha", "removed" };
+	const char *const bad[STRAIT_LABELS_MAX] = { "al{pha", "removed" };
+	struct strait_addend good = { .day = 18500, .value = 1, .count = 1, .rows = 1 };
+	struct strait_addend addends[5];
+	int result = 0;
+
+	ck_assert_int_eq(builder_handle(builder, EVENT, bad), -EINVAL);
+	ck_assert_int_eq(builder_handle(builder, LEVEL, labels), -EINVAL);
+	ck_assert_int_eq(builder_handle(builder, 99, labels), -EINVAL);
+	good.series = (uint32_t)builder_handle(builder, EVENT, labels);
+	for (int i = 0; i < 5; i++)
+		addends[i] = good;
+	addends[0].series = 17;
+	addends[1].value = NAN;
+	addends[2].day = -1;
+	addends[3].count = 0;
+	ck_assert_uint_eq(builder_add_sums(builder, addends, 5, &result), 5);
+	ck_assert_int_eq(result, -EINVAL);
+	ck_assert_uint_eq(batch_now().rejected, 4);
+	ck_assert_uint_eq(batch_now().accepted, 1);
 }
 END_TEST
 
@@ -624,7 +704,10 @@ int main(void)
 
 	tcase_add_checked_fixture(tcase, set_up, tear_down);
 	tcase_add_test(tcase, events_of_one_series_and_day_are_added_up);
-	tcase_add_test(tcase, neither_levels_nor_distributions_are_added_up);
+	tcase_add_test(tcase, levels_are_not_added_up);
+	tcase_add_test(tcase, values_of_a_distribution_are_added_up_and_kept);
+	tcase_add_test(tcase, addends_give_what_observations_give);
+	tcase_add_test(tcase, addends_that_are_no_good_are_rejects);
 	tcase_add_test(tcase, labels_are_told_apart_at_their_ends);
 	tcase_add_test(tcase, labels_are_copies);
 	tcase_add_test(tcase, a_day_moves_to_the_start_of_its_period);
