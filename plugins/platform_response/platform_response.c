@@ -6,7 +6,10 @@
  * after the other. Must never hand over anything of a row but platform, outcome and times.
  */
 #include <errno.h>
+#include <stdlib.h>
+#include <string.h>
 
+#include "bulk.h"
 #include "log_rows.h"
 #include "parse.h"
 #include "strait/date.h"
@@ -24,6 +27,10 @@ static const struct strait_option options[] = {
 	  .type = STRAIT_OPTION_STRING,
 	  .flags = STRAIT_OPTION_PREFIX,
 	  .help = "column.FIELD = what the log calls id, platform, submitted_at, status or responded_at." },
+	{ .name = "identity",
+	  .type = STRAIT_OPTION_STRING,
+	  .fallback = "id",
+	  .help = "id: a later line with the same id takes the place of the earlier one; none: each line is final and adds, no identity is kept." },
 	{ .name = NULL },
 };
 
@@ -76,6 +83,11 @@ static const char *const field_names[] = {
 	[REFERRAL_REASON] = "reason", [REFERRAL_FIELDS] = NULL,
 };
 
+struct referrals {
+	struct log_reader *reader;
+	struct bulk *bulk; /* NULL when identities are kept */
+};
+
 static bool is_referral(const struct log_field *fields)
 {
 	struct referral referral;
@@ -111,10 +123,14 @@ static int emit(struct strait_source *source, const struct referral *referral, u
 static int take_row(struct strait_source *source, const struct log_field *fields, uint64_t at,
 		    const char *raw, size_t raw_size)
 {
+	const struct referrals *state = strait_state(source);
 	struct referral referral;
-	const char *why = referral_parse(fields, &referral);
+	const char *why;
 	int result;
 
+	if (state->bulk)
+		return bulk_row(state->bulk, source, fields, at, raw, raw_size);
+	why = referral_parse(fields, &referral);
 	if (why) {
 		strait_reject(source, at, raw, raw_size, "%s", why);
 		return 0;
@@ -133,35 +149,78 @@ static const struct log_format format = {
 	.is_row = is_referral,
 };
 
+static bool keeps_identity(struct strait_source *source)
+{
+	return strcmp(strait_option_string(source, "identity"), "none") != 0;
+}
+
 static int referrals_check(struct strait_source *source)
 {
 	const char *columns[LOG_FIELDS_MAX];
 	bool mapped;
 
+	if (keeps_identity(source) && strcmp(strait_option_string(source, "identity"), "id") != 0)
+		return strait_fail(source, STRAIT_FAULT_CONFIG,
+				   "identity is 'id' or 'none', not '%s'",
+				   strait_option_string(source, "identity"));
 	return log_map_columns(source, &format, columns, &mapped);
 }
 
 static int referrals_open(struct strait_source *source)
 {
+	struct referrals *state = calloc(1, sizeof(*state));
 	int result;
 
-	strait_set_state(source, log_reader_new(source, &format, &result));
+	strait_set_state(source, state);
+	if (!state)
+		return strait_fail(source, STRAIT_FAULT_TRANSIENT, "out of memory");
+	if (!keeps_identity(source)) {
+		state->bulk = bulk_new(METRIC_ACCOUNTS, METRIC_RESPONSE_HOURS);
+		if (!state->bulk)
+			return strait_fail(source, STRAIT_FAULT_TRANSIENT, "out of memory");
+	}
+	state->reader = log_reader_new(source, &format, &result);
+	return result;
+}
+
+/* What is held goes with the release it is of; nothing is left for the next one, also after a
+ * failure. */
+static int finish(struct strait_source *source, int result)
+{
+	struct referrals *state = strait_state(source);
+
+	if (!state->bulk)
+		return result;
+	if (!result)
+		return bulk_flush(state->bulk, source);
+	state->bulk->count = 0;
 	return result;
 }
 
 static int referrals_document(struct strait_source *source, struct strait_document *document)
 {
-	return log_read_document(strait_state(source), document);
+	struct referrals *state = strait_state(source);
+
+	return finish(source, log_read_document(state->reader, document));
 }
 
 static int referrals_lines(struct strait_source *source, const struct strait_stretch *stretch)
 {
-	return log_read_stretch(strait_state(source), stretch);
+	struct referrals *state = strait_state(source);
+
+	return finish(source, log_read_stretch(state->reader, stretch));
 }
 
 static void referrals_close(struct strait_source *source)
 {
-	strait_set_state(source, log_reader_free(strait_state(source)));
+	struct referrals *state = strait_state(source);
+
+	strait_set_state(source, NULL);
+	if (!state)
+		return;
+	log_reader_free(state->reader);
+	free(state->bulk);
+	free(state);
 }
 
 STRAIT_PLUGIN(.name = "platform_response", .version = "0.1.0",

@@ -513,6 +513,53 @@ END_TEST
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
+static struct fake_host *final_lines(void)
+{
+	struct fake_host *final = fake_host_new(
+		&strait_plugin, (struct fake_option[]){ { "identity", "none" }, { NULL, NULL } });
+
+	ck_assert_int_eq(fake_host_open(final), 0);
+	return final;
+}
+
+START_TEST(without_identity_each_line_adds)
+{
+	static const char text[] = "id,platform,submitted_at,status,responded_at\n"
+				   "a,X,2024-01-01T10:00:00Z,blocked,2024-01-01T22:00:00Z\n"
+				   "a,X,2024-01-01T10:00:00Z,blocked,2024-01-01T22:00:00Z\n"
+				   "b,x,2024-01-01 23:30:00 +0100,Pending,\n"
+				   "c,X,2024-01-02T00:00:00Z,refused,2024-01-01T00:00:00Z\n"
+				   ",X,2024-01-02T00:00:00Z,refused,\n"
+				   "d,X,2024-01-02T25:00:00Z,refused,\n"
+				   "e,X,2024-01-02T23:59:59Z,requested,\n";
+	struct fake_host *final = final_lines();
+
+	ck_assert_int_eq(fake_host_document(final, "a.csv", text, sizeof(text) - 1), 0);
+	ck_assert_uint_eq(final->observation_count, 6); /* four lines, two with hours */
+	ck_assert_uint_eq(final->reject_count, 3);
+	ck_assert_str_eq(final->observations[0].labels[0], "x");
+	ck_assert_str_eq(final->observations[0].labels[1], "blocked");
+	ck_assert_ptr_null(final->observations[0].key);
+	ck_assert_int_eq(final->observations[0].day, 19723);
+	ck_assert(final->observations[1].value == 12 && final->observations[1].rows == 0);
+	ck_assert_str_eq(final->observations[4].labels[1], "pending");
+	ck_assert_int_eq(final->observations[4].day, 19723);
+	ck_assert_int_eq(final->observations[5].day, 19724);
+	fake_host_free(final);
+}
+END_TEST
+
+START_TEST(identity_is_one_of_two_words)
+{
+	struct fake_host *final = fake_host_new(
+		&strait_plugin, (struct fake_option[]){ { "identity", "some" }, { NULL, NULL } });
+
+	ck_assert_int_ne(fake_host_open(final), 0);
+	ck_assert_int_eq(final->fault, STRAIT_FAULT_CONFIG);
+	fake_host_free(final);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("platform_response");
@@ -546,6 +593,8 @@ int main(void)
 	tcase_add_loop_test(states, counts_the_final_state_of_an_id_in_any_order_and_once, 0,
 			    COUNT(lives));
 	tcase_add_test(states, lets_a_later_line_correct_an_equal_one);
+	tcase_add_test(rows, without_identity_each_line_adds);
+	tcase_add_test(rows, identity_is_one_of_two_words);
 	tcase_add_test(states, gives_the_founding_example);
 	suite_add_tcase(suite, rows);
 	suite_add_tcase(suite, logs);
