@@ -151,10 +151,16 @@ int bus_open(struct event_base *base, const char *address, struct ledger *ledger
 			       context, ret_bus, fault);
 }
 
+int bus_listen(struct bus *bus, const char *path, struct fault *fault)
+{
+	return bus_peers_new(bus, path, &bus->peers, fault);
+}
+
 struct bus *bus_free(struct bus *bus)
 {
 	if (!bus)
 		return NULL;
+	(void)bus_peers_free(bus->peers);
 	(void)bus_access_free(bus->access); /* cancels questions: before the loop that times them */
 	(void)bus_changes_free(bus->changes);
 	(void)bus_series_free(bus->series);

@@ -42,6 +42,9 @@ struct bus_requests {
 int bus_open(struct event_base *base, const char *address, struct ledger *ledger,
 	     struct sources *sources, const struct bus_requests *requests, void *context,
 	     struct bus **ret_bus, struct fault *fault);
+/* The private socket: the same interfaces without a message bus between. -1: there is none, and
+   fault says why; all else goes on. bus_free() removes it. */
+int bus_listen(struct bus *bus, const char *path, struct fault *fault);
 struct bus *bus_free(struct bus *bus);
 
 void bus_figures_changed(struct bus *bus, const struct commit_report *report);

@@ -22,6 +22,9 @@
 #include "bus_private.h"
 #include "log.h"
 
+static const char denied_text[] =
+	"%s is for root and members of the group '" BUS_GROUP "'; run it as one of them";
+
 struct query {
 	LIST_ENTRY(query) link;
 	struct bus_access *access;
@@ -109,14 +112,13 @@ static void on_credentials(DBusPendingCall *pending, void *data)
 		bus_object_resume(bus, query->connection, query->message, query->method,
 				  /* denied= */ NULL);
 	} else {
-		(void)fault_set(
-			&denied, FAULT_ACCESS_DENIED,
-			known ? "%s is for root and members of the group '%s'; run it as one of "
-				"them"
-			      : "%s is for root and members of the group '%s', and the bus does "
-				"not "
-				"say who you are; try again",
-			query->method->name, BUS_GROUP);
+		(void)fault_set(&denied, FAULT_ACCESS_DENIED,
+				known ? denied_text
+				      : "%s is for root and members of the group '" BUS_GROUP
+					"', and the bus does "
+					"not "
+					"say who you are; try again",
+				query->method->name);
 		bus_object_resume(bus, query->connection, query->message, query->method, &denied);
 	}
 	if (reply)
@@ -144,6 +146,21 @@ static bool ask(struct query *query, const char *sender)
 	return asked && dbus_pending_call_set_notify(query->pending, on_credentials, query, NULL);
 }
 
+/* Nobody need be asked: the kernel has said who it is. */
+static void check_peer(struct bus_access *access, DBusConnection *connection, DBusMessage *message,
+		       const struct bus_method *method)
+{
+	struct bus *bus = access->bus;
+	struct fault denied;
+
+	if (bus_peers_may(bus->peers, connection, access->has_group ? &access->group : NULL)) {
+		bus_object_resume(bus, connection, message, method, /* denied= */ NULL);
+		return;
+	}
+	(void)fault_set(&denied, FAULT_ACCESS_DENIED, denied_text, method->name);
+	bus_object_resume(bus, connection, message, method, &denied);
+}
+
 void bus_access_check(struct bus_access *access, DBusConnection *connection, DBusMessage *message,
 		      const struct bus_method *method)
 {
@@ -151,6 +168,10 @@ void bus_access_check(struct bus_access *access, DBusConnection *connection, DBu
 	struct fault denied;
 	struct query *query;
 
+	if (bus_peers_has(access->bus->peers, connection)) {
+		check_peer(access, connection, message, method);
+		return;
+	}
 	if (access->count == BUS_ACCESS_PENDING_MAX) {
 		(void)fault_set(
 			&denied, FAULT_BUSY,

@@ -31,6 +31,7 @@ struct bus_loop {
 	struct event *dispatch; /* one-shot timer */
 	bool busy;		/* we will look at the dispatch status ourselves before we return */
 	bool paused;
+	long pause_bytes;
 };
 
 /* One for each DBusWatch; libdbus keeps two on one descriptor (one reads, one writes). */
@@ -58,7 +59,7 @@ static void arm(struct bus_loop *loop, int delay_ms)
 static bool must_pause(struct bus_loop *loop)
 {
 	return dbus_connection_get_is_connected(loop->connection) &&
-	       dbus_connection_get_outgoing_size(loop->connection) > BUS_LOOP_OUTGOING_PAUSE;
+	       dbus_connection_get_outgoing_size(loop->connection) > loop->pause_bytes;
 }
 
 /* Hands at most so many messages to their handlers and arms the timer for what is left. The caller
@@ -266,6 +267,11 @@ void bus_loop_check(struct bus_loop *loop)
 			   loop);
 }
 
+void bus_loop_set_pause(struct bus_loop *loop, long bytes)
+{
+	loop->pause_bytes = bytes;
+}
+
 struct bus_loop *bus_loop_free(struct bus_loop *loop)
 {
 	if (!loop)
@@ -287,6 +293,7 @@ struct bus_loop *bus_loop_new(struct event_base *base, DBusConnection *connectio
 	if (!loop)
 		return NULL;
 	loop->base = base;
+	loop->pause_bytes = BUS_LOOP_OUTGOING_PAUSE;
 	loop->connection = connection;
 	loop->dispatch = event_new(base, -1, 0, on_dispatch, loop);
 	if (!loop->dispatch ||

@@ -22,6 +22,8 @@ struct bus_loop;
 /* Attaches the connection; from now on its messages reach filters and handlers from the loop. NULL
    when out of memory. The connection must stay until bus_loop_free(). */
 struct bus_loop *bus_loop_new(struct event_base *base, DBusConnection *connection);
+/* Instead of BUS_LOOP_OUTGOING_PAUSE. */
+void bus_loop_set_pause(struct bus_loop *loop, long bytes);
 /* Detaches. Returns NULL, accepts NULL. Not from within a handler of this connection. */
 struct bus_loop *bus_loop_free(struct bus_loop *loop);
 /* To be called once after every blocking call: messages may have been read that no watch will tell

@@ -416,6 +416,11 @@ static void get_version(const struct bus_subject *subject, struct bus_value *val
 	value->as.text = STRAITD_VERSION;
 }
 
+static void get_private_address(const struct bus_subject *subject, struct bus_value *value)
+{
+	value->as.text = bus_peers_address(subject->bus->peers);
+}
+
 static void get_sequence(const struct bus_subject *subject, struct bus_value *value)
 {
 	value->as.u64 = ledger_sequence(subject->bus->ledger);
@@ -550,6 +555,8 @@ static const struct bus_property properties[] = {
 	{ .name = "Ready", .type = 'b', .get = get_ready,
 	  .doc = "Every configured source has been started once. Figures of earlier runs are there "
 		 "before that." },
+	{ .name = "PrivateAddress", .type = 's', .constant = true, .get = get_private_address,
+	  .doc = "The same interfaces without a message bus between, for readers at a high rate; empty = none." },
 	{ .name = NULL },
 };
 /* clang-format on */

@@ -53,6 +53,10 @@ static void reply_error(const struct bus_call *call, const char *name, const cha
 
 	if (dbus_message_get_no_reply(call->message) || try_error(call, name, text))
 		return;
+	if (bus_peers_has(bus->peers, call->connection)) { /* ends that one only */
+		dbus_connection_close(call->connection);
+		return;
+	}
 	/* no memory for the error: give up the spare, a caller without an answer would hang */
 	free(bus->spare);
 	bus->spare = NULL;

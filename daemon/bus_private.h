@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include <dbus/dbus.h>
 
@@ -30,6 +31,7 @@ struct event;
 struct bus_changes;
 struct bus_access;
 struct bus_series;
+struct bus_peers;
 struct bus_reconnect;
 struct bus_stall;
 
@@ -53,6 +55,7 @@ struct bus {
 	struct bus_changes *changes;
 	struct bus_access *access;
 	struct bus_series *series;
+	struct bus_peers *peers; /* NULL: no private socket */
 
 	bool filtering; /* calls reach us */
 	bool ready;	/* the property; once true it stays so */
@@ -145,6 +148,35 @@ void bus_access_drop(struct bus_access *access, const DBusConnection *connection
  * verdict, from a later turn or at once. */
 void bus_access_check(struct bus_access *access, DBusConnection *connection, DBusMessage *message,
 		      const struct bus_method *method);
+
+/* ── bus_peers.c ───────────────────────────────────────────────────────────────────────────── */
+
+#define BUS_PEERS_MAX	   256u /* connections; more are closed at once */
+#define BUS_PEERS_USER_MAX 128u /* the same for those of one user */
+/* Not yet authenticated; for one more the oldest of them is disconnected. */
+#define BUS_PEERS_STRANGERS_MAX	 32u
+#define BUS_PEER_AUTHENTICATE_MS 5000
+/* Bytes of one message, and of those together that are not yet answered. */
+#define BUS_PEER_MESSAGE_MAX (512L << 10)
+#define BUS_PEER_FDS_MAX     4 /* Import has one */
+/* While more than this waits for a peer its calls are not answered; a larger reply may pass it. */
+#define BUS_PEER_OUTGOING_PAUSE (256L << 10)
+#define BUS_PEER_OUTGOING_MAX	(8L << 20)  /* at a signal: disconnected */
+#define BUS_PEERS_OUTGOING_MAX	(64L << 20) /* of all: the one with most is disconnected */
+#define BUS_PEER_STALL_MS	10000	    /* it has read nothing of what waits: disconnected */
+
+/* Listens on the private socket at that path. */
+int bus_peers_new(struct bus *bus, const char *path, struct bus_peers **ret_peers,
+		  struct fault *fault);
+struct bus_peers *bus_peers_free(struct bus_peers *peers);
+/* "" when peers is NULL. */
+const char *bus_peers_address(const struct bus_peers *peers);
+/* To each of them; does not take the reference. NULL = there are none. */
+void bus_peers_signal(struct bus_peers *peers, DBusMessage *signal);
+/* Did this connection come over the private socket? NULL = no. */
+bool bus_peers_has(struct bus_peers *peers, DBusConnection *connection);
+/* Is it root, our own user, or a member of the group (NULL = there is none)? */
+bool bus_peers_may(struct bus_peers *peers, DBusConnection *connection, const gid_t *group);
 
 /* ── bus_check.c ───────────────────────────────────────────────────────────────────────────── */
 

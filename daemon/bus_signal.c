@@ -105,6 +105,21 @@ bool bus_send_signal(struct bus *bus, DBusMessage *signal, bool built)
 		sent = bus_send(bus, signal);
 		bus->signals += sent;
 	}
+	if (sent) /* else those of a sweep are told again, to all */
+		bus_peers_signal(bus->peers, signal);
+	dbus_message_unref(signal);
+	return sent;
+}
+
+/* What is not told again goes to peers whatever becomes of it on the bus. */
+static bool send_once(struct bus *bus, DBusMessage *signal, bool built)
+{
+	bool sent;
+
+	dbus_message_ref(signal);
+	sent = bus_send_signal(bus, signal, built);
+	if (built && !sent)
+		bus_peers_signal(bus->peers, signal);
 	dbus_message_unref(signal);
 	return sent;
 }
@@ -146,7 +161,7 @@ void bus_signal_figures(struct bus *bus, const struct commit_report *report)
 	}
 	bus_put_end(&writer);
 	/* not sent = away, dropped or no memory: the gap in the sequence tells subscribers */
-	if (bus_send_signal(bus, signal, bus_writer_done(&writer)))
+	if (send_once(bus, signal, bus_writer_done(&writer)))
 		extend(&bus->unread, report->sequence, report->sequence);
 	else
 		extend(&bus->missed, report->sequence, report->sequence);
@@ -163,7 +178,7 @@ void bus_signal_source(struct bus *bus, const struct source_info *info)
 	bus_put_word(&writer, source_state_word(info->state));
 	bus_put_text(&writer, info->reason);
 	/* not sent = dropped or no memory: the property State is still true */
-	(void)bus_send_signal(bus, signal, bus_writer_done(&writer));
+	(void)send_once(bus, signal, bus_writer_done(&writer));
 }
 
 void bus_signal_finished(struct bus *bus, const struct job_info *info)
@@ -180,5 +195,5 @@ void bus_signal_finished(struct bus *bus, const struct job_info *info)
 	bus_put_word(&writer, job_state_word(info->state));
 	bus_put_text(&writer, info->error);
 	/* not sent = dropped or no memory: the property State is still true */
-	(void)bus_send_signal(bus, signal, bus_writer_done(&writer));
+	(void)send_once(bus, signal, bus_writer_done(&writer));
 }

@@ -81,6 +81,7 @@ struct config {
 	uint64_t keep_originals_bytes; /* [straitd] keep_originals = 1G; 0 = none are kept */
 	int64_t keep_originals_age_ms; /* [straitd] keep_originals_age = 3650d */
 	char *log_level;	       /* [straitd] log_level = info, or NULL */
+	char *socket;		       /* [straitd] socket = auto, none or a path; NULL = auto */
 	size_t file_count;	       /* files read, for the log */
 
 	/* For config_print(). May be empty. */

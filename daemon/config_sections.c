@@ -26,8 +26,9 @@
 #define UNIT_MAX_BYTES 31u /* struct figure_value has room for so many */
 
 static const char *const kinds[] = { "straitd", "source", "figure", "check" };
-static const char *const straitd_keys[] = { "change_limit", "change_retention", "keep_originals",
-					    "keep_originals_age", "log_level" };
+static const char *const straitd_keys[] = { "change_limit",   "change_retention",
+					    "keep_originals", "keep_originals_age",
+					    "log_level",      "socket" };
 static const char *const figure_keys[] = { "sum",	 "count",  "max",    "mean",
 					   "percentile", "below",  "change", "ratio",
 					   "formula",	 "window", "unit",   "title" };
@@ -106,6 +107,18 @@ static void take_count(struct config_reader *reader, struct config_scan_section 
 		*ret_count = count;
 }
 
+static void take_socket(struct config_reader *reader, struct config_scan_section *section)
+{
+	const struct config_scan_key *key = config_find_key(section, "socket");
+
+	if (key && key->value && (!strcmp(key->value, "auto") || !strcmp(key->value, "none"))) {
+		(void)config_take_key(section, "socket"); /* marks it as known */
+		reader->config->socket = config_copy_text(reader, key->value);
+	} else {
+		config_take_path(reader, section, "socket", &reader->config->socket);
+	}
+}
+
 static void read_straitd(struct config_reader *reader, struct config_scan_section *section)
 {
 	for (size_t i = 0; i < section->key_count; i++) {
@@ -127,6 +140,7 @@ static void read_straitd(struct config_reader *reader, struct config_scan_sectio
 	config_take_duration(reader, section, "keep_originals_age",
 			     &reader->config->keep_originals_age_ms);
 	take_log_level(reader, section);
+	take_socket(reader, section);
 	config_refuse_keys(reader, section, straitd_keys, COUNT(straitd_keys));
 	config_add_origins(reader, section, "straitd");
 }

@@ -72,6 +72,7 @@ struct config *config_free(struct config *config)
 	free(config->checks);
 	free(config->origins);
 	free(config->log_level);
+	free(config->socket);
 	free(config);
 	return NULL;
 }
@@ -265,6 +266,7 @@ void config_print(const struct config *config, FILE *out)
 	print_key(&printer, "keep_originals_age",
 		  config_duration_text(age, sizeof(age), config->keep_originals_age_ms));
 	print_key(&printer, "log_level", config->log_level ? config->log_level : "info");
+	print_key(&printer, "socket", config->socket ? config->socket : "auto");
 	for (size_t i = 0; i < config->source_count; i++)
 		print_source(&printer, &config->sources[i]);
 	for (size_t i = 0; i < config->figure_count; i++)

@@ -25,7 +25,8 @@
 #include "originals.h"
 #include "sources.h"
 
-#define ERROR_TEXT_MAX 4608 /* a path and a sentence */
+#define PRIVATE_SOCKET "/run/straitd/private" /* on the system bus; see straitd.service */
+#define ERROR_TEXT_MAX 4608		      /* a path and a sentence */
 #define EXPIRE_SECONDS                                                                             \
 	(6 * 60 * 60) /* how often old changes and rejects are forgotten, at least                 \
 		       */
@@ -464,6 +465,32 @@ static int make_directory(const char *path, struct fault *fault)
 	return 0; /* a directory that could not be made is told by whoever opens a file in it */
 }
 
+/* The path of the private socket, or NULL when there is to be none. */
+static const char *socket_path(const struct straitd *straitd, char *buffer, size_t size)
+{
+	const char *wanted = straitd->config->socket, *bus = straitd->options->bus;
+	const char *runtime_dir = getenv("XDG_RUNTIME_DIR");
+
+	if (wanted && strcmp(wanted, "auto") != 0)
+		return strcmp(wanted, "none") != 0 ? wanted : NULL;
+	if (!strcmp(bus, "system"))
+		return PRIVATE_SOCKET;
+	if (strcmp(bus, "session") != 0 || !runtime_dir || !*runtime_dir)
+		return NULL;
+	(void)snprintf(buffer, size, "%s/straitd/private", runtime_dir); /* cut: is refused */
+	return buffer;
+}
+
+static void open_socket(struct straitd *straitd)
+{
+	char buffer[4096];
+	const char *path = socket_path(straitd, buffer, sizeof(buffer));
+	struct fault fault = { .kind = FAULT_NONE };
+
+	if (path && bus_listen(straitd->bus, path, &fault) < 0)
+		log_bus(LOG_WARNING, "no private socket: %s; going on without one", fault.text);
+}
+
 static int start(struct straitd *straitd, struct config *config, struct fault *fault)
 {
 	static const struct bus_requests requests = { .reload = reload,
@@ -490,8 +517,11 @@ static int start(struct straitd *straitd, struct config *config, struct fault *f
 	 * their time. */
 	if (apply_config(straitd, config, fault) < 0)
 		return -1;
-	return bus_open(straitd->base, options->bus, straitd->ledger, straitd->sources, &requests,
-			straitd, &straitd->bus, fault);
+	if (bus_open(straitd->base, options->bus, straitd->ledger, straitd->sources, &requests,
+		     straitd, &straitd->bus, fault) < 0)
+		return -1;
+	open_socket(straitd);
+	return 0;
 }
 
 static void straitd_done(struct straitd *straitd)

@@ -32,7 +32,8 @@ enum exit_code {
 struct client {
 	DBusConnection *connection; /* NULL = none at the moment */
 	const char *bus;	    /* "system", "session" or an address */
-	int interrupt_fd;	    /* client_wait() returns when it is readable; -1 = none */
+	bool peer;	  /* the bus is straitd's private socket: no names, every signal comes */
+	int interrupt_fd; /* client_wait() returns when it is readable; -1 = none */
 };
 
 /* Connects. EXIT_GOOD or EXIT_NO_DAEMON. */

@@ -285,7 +285,8 @@ START_TEST(each_printed_value_has_its_origin)
 		"change_limit     = 1000000  # default\n"
 		"keep_originals   = 1G  # default\n"
 		"keep_originals_age = 3650d  # default\n"
-		"log_level        = info  # default\n\n"
+		"log_level        = info  # default\n"
+		"socket           = auto  # default\n\n"
 		"# %s/etc/conf.d/a.conf:1\n[source s]\n"
 		"plugin           = p  # %s/etc/conf.d/a.conf:2\n"
 		"input            = /spool/s  # default\n"
@@ -441,6 +442,7 @@ START_TEST(straitd_conf_names_every_key)
 					    "keep_originals = 1G",
 					    "keep_originals_age = 3650d",
 					    "log_level = info",
+					    "socket = auto",
 					    "plugin =",
 					    "input =",
 					    "log =",
