@@ -106,11 +106,12 @@ static int attach(struct bus *bus, struct fault *fault)
 	bus->changes = bus_changes_new(bus);
 	bus->access = bus_access_new(bus);
 	bus->series = bus_series_new();
+	bus->replies = bus_replies_new();
 	bus->loop = bus_loop_new(bus->base, bus->connection);
 	bus->reconnect = bus_reconnect_new(bus);
 	bus->filtering = dbus_connection_add_filter(bus->connection, bus_on_message, bus, NULL);
 	if (!bus->spare || !bus->lost || !bus->changes || !bus->access || !bus->series ||
-	    !bus->loop || !bus->reconnect || !bus->filtering)
+	    !bus->replies || !bus->loop || !bus->reconnect || !bus->filtering)
 		return fault_set(fault, FAULT_MEMORY, "no memory for the bus connection");
 	for (int id = 0; id < BUS_KINDS; id++)
 		bus_changes_sweep(bus->changes, (enum bus_kind_id)id, /* quiet= */ true);
@@ -164,6 +165,7 @@ struct bus *bus_free(struct bus *bus)
 	(void)bus_access_free(bus->access); /* cancels questions: before the loop that times them */
 	(void)bus_changes_free(bus->changes);
 	(void)bus_series_free(bus->series);
+	(void)bus_replies_free(bus->replies);
 	(void)bus_reconnect_free(bus->reconnect);
 	if (bus->connection) {
 		if (bus->filtering)

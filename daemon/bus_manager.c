@@ -67,8 +67,23 @@ static void put_answer(struct bus_writer *reply, const struct answer *answer)
 	bus_put_i64(reply, answer->published_at_ms);
 }
 
-/* The call that all of this is for: nothing is allocated here beyond the reply. A cache of
-   marshalled replies would stand in front of ledger_figure(), emptied by bus_figures_changed(). */
+static void put_figure(struct bus_writer *reply, const struct answer *answer)
+{
+	bus_put_struct(reply);
+	put_answer(reply, answer);
+	bus_put_u64(reply, answer->sequence);
+	bus_put_end(reply);
+}
+
+void bus_manager_put_figure(struct bus_writer *writer, const struct figure *figure)
+{
+	struct answer answer;
+
+	from_figure(figure, &answer);
+	put_figure(writer, &answer);
+}
+
+/* Published figures come here only when their reply cannot be kept (bus_replies.c). */
 static int get_figure(struct bus_call *call, struct fault *fault)
 {
 	const char *name = bus_take_text(&call->arguments);
@@ -79,10 +94,7 @@ static int get_figure(struct bus_call *call, struct fault *fault)
 		from_figure(figure, &answer);
 	else if (compute(call->bus, name, /* as_of_ms= */ 0, &answer, fault) < 0)
 		return -1;
-	bus_put_struct(&call->reply);
-	put_answer(&call->reply, &answer);
-	bus_put_u64(&call->reply, answer.sequence);
-	bus_put_end(&call->reply);
+	put_figure(&call->reply, &answer);
 	return 0;
 }
 
@@ -92,6 +104,27 @@ static void put_named(struct bus_writer *reply, const char *name, const struct a
 	bus_put_text(reply, name);
 	put_answer(reply, answer);
 	bus_put_end(reply);
+}
+
+void bus_manager_begin_figures(struct bus_writer *writer, uint64_t sequence)
+{
+	bus_put_struct(writer);
+	bus_put_u64(writer, sequence);
+	bus_put_array(writer, "(sdsssx)");
+}
+
+void bus_manager_put_named(struct bus_writer *writer, const struct figure *figure)
+{
+	struct answer answer;
+
+	from_figure(figure, &answer);
+	put_named(writer, figure->name, &answer);
+}
+
+void bus_manager_end_figures(struct bus_writer *writer)
+{
+	bus_put_end(writer);
+	bus_put_end(writer);
 }
 
 static int put_asked(struct bus_call *call, DBusMessageIter *names, struct fault *fault)
@@ -131,22 +164,14 @@ static int get_figures(struct bus_call *call, struct fault *fault)
 				 "%d names; ask for at most %u a call, or for all with "
 				 "an empty list",
 				 count, FIGURES_ASKED_MAX);
-	bus_put_struct(&call->reply);
-	bus_put_u64(&call->reply, ledger_sequence(bus->ledger));
-	bus_put_array(&call->reply, "(sdsssx)");
+	bus_manager_begin_figures(&call->reply, ledger_sequence(bus->ledger));
 	if (count) {
 		dbus_message_iter_recurse(&call->arguments, &names);
 		result = put_asked(call, &names, fault);
 	}
-	for (size_t i = 0; !count && i < ledger_figure_count(bus->ledger); i++) {
-		const struct figure *figure = ledger_figure_at(bus->ledger, i);
-		struct answer answer;
-
-		from_figure(figure, &answer);
-		put_named(&call->reply, figure->name, &answer);
-	}
-	bus_put_end(&call->reply);
-	bus_put_end(&call->reply);
+	for (size_t i = 0; !count && i < ledger_figure_count(bus->ledger); i++)
+		bus_manager_put_named(&call->reply, ledger_figure_at(bus->ledger, i));
+	bus_manager_end_figures(&call->reply);
 	return result;
 }
 

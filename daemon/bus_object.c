@@ -24,8 +24,7 @@
 
 /* ── replies ───────────────────────────────────────────────────────────────────────────────── */
 
-/* false when out of memory. */
-static bool send_reply(const struct bus_call *call, DBusMessage *reply)
+bool bus_object_reply(const struct bus_call *call, DBusMessage *reply)
 {
 	return call->connection == call->bus->connection
 		       ? bus_send(call->bus, reply)
@@ -42,7 +41,7 @@ static bool try_error(const struct bus_call *call, const char *name, const char 
 		return false;
 	bus_writer_init(&writer, reply);
 	bus_put_text(&writer, text); /* may quote the caller, cut anywhere */
-	sent = bus_writer_done(&writer) && send_reply(call, reply);
+	sent = bus_writer_done(&writer) && bus_object_reply(call, reply);
 	dbus_message_unref(reply);
 	return sent;
 }
@@ -251,7 +250,7 @@ static void run(struct bus_call *call, const struct bus_method *method)
 					method->name);
 		reply_error(call, call->error ? call->error : bus_error_name(fault.kind),
 			    fault.text);
-	} else if (!dbus_message_get_no_reply(call->message) && !send_reply(call, reply)) {
+	} else if (!dbus_message_get_no_reply(call->message) && !bus_object_reply(call, reply)) {
 		reply_error(call, DBUS_ERROR_NO_MEMORY,
 			    "no memory to send the reply; ask for less, or later");
 	}
@@ -290,6 +289,8 @@ void bus_object_call(struct bus *bus, DBusConnection *connection, DBusMessage *m
 	struct bus_call call;
 
 	call_init(&call, bus, connection, message);
+	if (bus_replies_answer(bus->replies, &call))
+		return;
 	if (!resolve_or_refuse(&call, &subject))
 		return;
 	method = find_method(&call);

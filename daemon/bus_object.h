@@ -156,6 +156,8 @@ void bus_put_interfaces(struct bus_writer *writer, const struct bus_subject *sub
 
 /* Answers one method call, whatever it is, on the connection that it came on. */
 void bus_object_call(struct bus *bus, DBusConnection *connection, DBusMessage *message);
+/* Sends a reply where the call came from; false when out of memory. Does not take the reference. */
+bool bus_object_reply(const struct bus_call *call, DBusMessage *reply);
 /* Second half of a privileged call, once the caller has been found worthy (denied = NULL), or the
  * reason why not. */
 void bus_object_resume(struct bus *bus, DBusConnection *connection, DBusMessage *message,

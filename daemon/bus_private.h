@@ -32,6 +32,7 @@ struct bus_changes;
 struct bus_access;
 struct bus_series;
 struct bus_peers;
+struct bus_replies;
 struct bus_reconnect;
 struct bus_stall;
 
@@ -55,6 +56,7 @@ struct bus {
 	struct bus_changes *changes;
 	struct bus_access *access;
 	struct bus_series *series;
+	struct bus_replies *replies;
 	struct bus_peers *peers; /* NULL: no private socket */
 
 	bool filtering; /* calls reach us */
@@ -177,6 +179,21 @@ void bus_peers_signal(struct bus_peers *peers, DBusMessage *signal);
 bool bus_peers_has(struct bus_peers *peers, DBusConnection *connection);
 /* Is it root, our own user, or a member of the group (NULL = there is none)? */
 bool bus_peers_may(struct bus_peers *peers, DBusConnection *connection, const gid_t *group);
+
+/* ── bus_manager.c ─────────────────────────────────────────────────────────────────────────── */
+
+/* The results of GetFigure and of GetFigures. */
+void bus_manager_put_figure(struct bus_writer *writer, const struct figure *figure);
+void bus_manager_begin_figures(struct bus_writer *writer, uint64_t sequence);
+void bus_manager_put_named(struct bus_writer *writer, const struct figure *figure);
+void bus_manager_end_figures(struct bus_writer *writer);
+
+/* ── bus_replies.c ─────────────────────────────────────────────────────────────────────────── */
+
+struct bus_replies *bus_replies_new(void);
+struct bus_replies *bus_replies_free(struct bus_replies *replies);
+/* Answers a plain GetFigure or GetFigures from what is kept. false: it was not answered. */
+bool bus_replies_answer(struct bus_replies *replies, const struct bus_call *call);
 
 /* ── bus_check.c ───────────────────────────────────────────────────────────────────────────── */
 
