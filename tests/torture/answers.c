@@ -24,11 +24,15 @@ static const char *const versions[] = { "arrivals.people 2022-01-08", "arrivals.
 
 static const char *const dates[] = { "2021-02-20", "2021-05-01", "2023-01-07", "2024-03-01" };
 
-static const char *const figures[] = { "referrals.requested",	 "referrals.blocked",
-				       "referrals.block_rate",	 "arrivals.people.total",
-				       "arrivals.people.record", "torture.boats",
-				       "torture.people",	 NULL };
+static const char *const level_figures[] = { "arrivals.people.latest", "arrivals.people.record" };
 
+static const char *const record_figures[] = { "referrals.requested", "referrals.blocked",
+					      "referrals.block_rate", "torture.boats",
+					      "torture.people" };
+
+#define COUNT(list) (sizeof(list) / sizeof((list)[0]))
+
+/* The first is of levels. */
 static const char *const series[] = { "arrivals.people", "referrals.accounts", "sightings.people" };
 
 /* What the store has, without what two good runs need not share. */
@@ -163,17 +167,20 @@ static void put_ctl(FILE *out, struct harness *harness, const char *what, const 
 	output_done(&output);
 }
 
-static void put_as_of(FILE *out, struct harness *harness, const char *date)
+static void put_as_of(FILE *out, struct harness *harness, const char *date, bool records)
 {
 	char what[128], option[64];
 	const char *words[16] = { "--json", "get", option };
+	size_t used = 3;
 
 	(void)snprintf(option, sizeof(option), "--as-of=%s", date);
-	for (size_t i = 0; figures[i]; i++)
-		words[3 + i] = figures[i];
+	for (size_t i = 0; i < COUNT(level_figures); i++)
+		words[used++] = level_figures[i];
+	for (size_t i = 0; i < COUNT(record_figures) && records; i++)
+		words[used++] = record_figures[i];
 	(void)snprintf(what, sizeof(what), "as known on %s", date);
 	put_ctl(out, harness, what, words);
-	for (size_t i = 0; i < sizeof(series) / sizeof(series[0]); i++) {
+	for (size_t i = 0; i < (records ? COUNT(series) : 1); i++) {
 		(void)snprintf(what, sizeof(what), "%s as known on %s", series[i], date);
 		put_ctl(out, harness, what,
 			(const char *const[]){ "series", series[i], "--csv", option, NULL });
@@ -210,7 +217,7 @@ static FILE *begin(struct answers *answers)
 	return out;
 }
 
-void answers_ask(struct answers *answers, struct harness *harness)
+void answers_ask(struct answers *answers, struct harness *harness, bool records_as_of)
 {
 	FILE *out = begin(answers);
 
@@ -219,7 +226,7 @@ void answers_ask(struct answers *answers, struct harness *harness)
 		put_ctl(out, harness, series[i],
 			(const char *const[]){ "series", series[i], "--csv", NULL });
 	for (size_t i = 0; i < sizeof(dates) / sizeof(dates[0]); i++)
-		put_as_of(out, harness, dates[i]);
+		put_as_of(out, harness, dates[i], records_as_of);
 	replay_feed(harness);
 	ck_assert_int_eq(fclose(out), 0);
 }
