@@ -203,6 +203,9 @@ static bool give_step(struct state *state)
 		return false;
 	if (state->step > 0 && done < (double)scenario->given[state->step - 1] * 0.6)
 		return false;
+	/* Who has read nothing of a log begins with the file that has its name then. */
+	if (scenario->log[state->step].move == LOG_RENAME && state->boats == 0)
+		return false;
 	if (scenario_step_needs_all(scenario, state->step) &&
 	    state->boats < (double)scenario->log[state->step - 1].boats)
 		return false;
