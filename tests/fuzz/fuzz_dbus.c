@@ -223,9 +223,11 @@ static void set_up(void)
 	bus->changes = bus_changes_new(bus);
 	bus->access = bus_access_new(bus);
 	bus->series = bus_series_new();
+	bus->reconnect = bus_reconnect_new(bus); /* and the stall */
 	bus->loop = bus_loop_new(bus->base, bus->connection);
 	world.peer_loop = bus_loop_new(world.base, world.peer);
-	demand(bus->changes && bus->access && bus->series && bus->loop && world.peer_loop);
+	demand(bus->reconnect && bus->changes && bus->access && bus->series && bus->loop &&
+	       world.peer_loop);
 	demand(dbus_connection_add_filter(world.peer, on_peer, NULL, NULL));
 	demand(dbus_connection_add_filter(bus->connection, on_ours, NULL, NULL));
 	bus_loop_check(world.peer_loop);
@@ -411,7 +413,7 @@ static void call(DBusMessage *message)
 	bool no_reply = dbus_message_get_no_reply(message);
 
 	world.replies = 0;
-	bus_object_call(world.bus, message);
+	bus_object_call(world.bus, world.bus->connection, message);
 	for (int i = 0; i < TURNS_MAX && !world.replies; i++) {
 		turn();
 		if (no_reply && i == 3)
