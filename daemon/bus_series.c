@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * bus_series.c - owns the answers that carry a whole series: arrays in the reply, or a sealed
- * memfd, which is kept and handed out again until a commit may have touched it. Main only.
+ * memfd. Both are kept and given again until a commit may have touched them. Main only.
  *
  * Layout of the memfd, in the byte order of the machine:
  *   bytes 0-7     count, u64
@@ -11,7 +11,7 @@
  *   then          count statuses, one SDMX letter each (A P E O Q)
  *
  * Invariant: what is kept was made after the last commit. Must never keep more than BUS_SERIES_KEPT
- * files.
+ * files and arrays.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -40,8 +40,10 @@ struct query {
 
 struct kept {
 	char *key; /* NULL = free */
-	int fd;
-	uint64_t used; /* by age */
+	int fd;	   /* -1 = not asked for as one */
+	bool has_points;
+	struct series points; /* of an answer with arrays */
+	uint64_t used;	      /* by age */
 };
 
 struct bus_series {
@@ -66,31 +68,6 @@ static int ask(struct bus *bus, const struct query *query, size_t max, struct se
 {
 	return ledger_series(bus->ledger, query->metric, query->labels, query->label_count,
 			     query->first, query->last, query->as_of_ms, max, ret_series, fault);
-}
-
-int bus_series_get(struct bus_call *call, struct fault *fault)
-{
-	CLEANUP(series_done) struct series series = { 0 };
-	struct bus_writer *reply = &call->reply;
-	struct query query;
-
-	if (take_query(call, &query, fault) < 0)
-		return -1;
-	if (ask(call->bus, &query, BUS_SERIES_POINTS_MAX, &series, fault) < 0) {
-		if (fault->kind == FAULT_TOO_LARGE)
-			(void)fault_set(fault, FAULT_TOO_LARGE,
-					"the series has more than %u points; ask for less, or use "
-					"GetSeriesFd",
-					BUS_SERIES_POINTS_MAX);
-		return -1;
-	}
-	bus_put_struct(reply);
-	bus_put_word(reply, granularity_duration(series.granularity));
-	bus_put_i64_array(reply, series.starts, series.count);
-	bus_put_double_array(reply, series.values, series.count);
-	bus_put_byte_array(reply, series.letters, series.count);
-	bus_put_end(reply);
-	return 0;
 }
 
 /* ── by descriptor ─────────────────────────────────────────────────────────────────────────── */
@@ -161,7 +138,11 @@ static void forget(struct kept *kept)
 		return;
 	free(kept->key);
 	kept->key = NULL;
-	(void)close(kept->fd); /* receivers have their own */
+	if (kept->fd >= 0)
+		(void)close(kept->fd); /* receivers have their own */
+	if (kept->has_points)
+		series_done(&kept->points);
+	kept->has_points = false;
 }
 
 static struct kept *find_kept(struct bus_series *series, const char *key)
@@ -204,10 +185,59 @@ static int put_reopened(struct bus_call *call, int kept_fd, struct fault *fault)
 	return 0;
 }
 
+/* The place of that key, found or made empty; takes the key. */
+static struct kept *place_of(struct bus_series *series, char *key)
+{
+	struct kept *kept = find_kept(series, key);
+
+	if (kept) {
+		free(key);
+	} else {
+		kept = make_room(series);
+		kept->key = key;
+		kept->fd = -1;
+	}
+	kept->used = ++series->clock;
+	return kept;
+}
+
 int bus_series_get_fd(struct bus_call *call, struct fault *fault)
 {
 	CLEANUP(free_text) char *key = NULL;
-	struct bus_series *series = call->bus->series;
+	struct query query;
+	struct kept *kept;
+	int fd = -1;
+
+	if (take_query(call, &query, fault) < 0)
+		return -1;
+	key = query_key(&query);
+	if (!key)
+		return fault_set(fault, FAULT_MEMORY, "straitd is out of memory; try again later");
+	kept = find_kept(call->bus->series, key);
+	if ((!kept || kept->fd < 0) && make_fd(call->bus, &query, &fd, fault) < 0)
+		return -1;
+	kept = place_of(call->bus->series, TAKE(key));
+	if (fd >= 0)
+		kept->fd = fd;
+	return put_reopened(call, kept->fd, fault);
+}
+
+/* ── as arrays ─────────────────────────────────────────────────────────────────────────────── */
+
+static void put_series(struct bus_writer *reply, const struct series *series)
+{
+	bus_put_struct(reply);
+	bus_put_word(reply, granularity_duration(series->granularity));
+	bus_put_i64_array(reply, series->starts, series->count);
+	bus_put_double_array(reply, series->values, series->count);
+	bus_put_byte_array(reply, series->letters, series->count);
+	bus_put_end(reply);
+}
+
+int bus_series_get(struct bus_call *call, struct fault *fault)
+{
+	CLEANUP(free_text) char *key = NULL;
+	struct series series = { 0 };
 	struct query query;
 	struct kept *kept;
 
@@ -216,18 +246,25 @@ int bus_series_get_fd(struct bus_call *call, struct fault *fault)
 	key = query_key(&query);
 	if (!key)
 		return fault_set(fault, FAULT_MEMORY, "straitd is out of memory; try again later");
-	kept = find_kept(series, key);
-	if (!kept) {
-		int fd = -1;
-
-		if (make_fd(call->bus, &query, &fd, fault) < 0)
-			return -1;
-		kept = make_room(series);
-		kept->key = TAKE(key);
-		kept->fd = fd;
+	kept = find_kept(call->bus->series, key);
+	if (kept && kept->has_points) {
+		kept->used = ++call->bus->series->clock;
+		put_series(&call->reply, &kept->points);
+		return 0;
 	}
-	kept->used = ++series->clock;
-	return put_reopened(call, kept->fd, fault);
+	if (ask(call->bus, &query, BUS_SERIES_POINTS_MAX, &series, fault) < 0) {
+		if (fault->kind == FAULT_TOO_LARGE)
+			(void)fault_set(fault, FAULT_TOO_LARGE,
+					"the series has more than %u points; ask for less, or use "
+					"GetSeriesFd",
+					BUS_SERIES_POINTS_MAX);
+		return -1;
+	}
+	kept = place_of(call->bus->series, TAKE(key));
+	kept->points = series;
+	kept->has_points = true;
+	put_series(&call->reply, &kept->points);
+	return 0;
 }
 
 void bus_series_forget(struct bus_series *series)

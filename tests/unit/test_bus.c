@@ -336,6 +336,7 @@ START_TEST(a_long_series_goes_by_descriptor_only)
 	ck_assert_str_eq(dbus_message_get_signature(reply), "(saxaday)");
 	dbus_message_unref(reply);
 	fake_ledger_set_points(fixture.ledger, BUS_SERIES_POINTS_MAX + 1);
+	bus_source_changed(fixture.service, "home-office", false); /* as after a commit */
 	check_row(&row);
 	row.member = "GetSeriesFd";
 	row.reply = "fd";
