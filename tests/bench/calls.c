@@ -1,4 +1,3 @@
-// packages: libsystemd
 /* SPDX-License-Identifier: MIT
  *
  * calls.c - calls on the bus and on the private socket, as ratios to Peer.Ping of the same process,
@@ -22,6 +21,7 @@
 #include <time.h>
 #include <unistd.h>
 
+// packages: libsystemd
 #include <check.h>
 #include <dbus/dbus.h>
 #include <systemd/sd-bus.h>
