@@ -189,6 +189,13 @@ void bus_figures_changed(struct bus *bus, const struct commit_report *report)
 	bus_changes_mark(bus->changes, BUS_KIND_ROOT, /* soon= */ true);
 }
 
+void bus_store_changed(struct bus *bus)
+{
+	bus_changes_mark(bus->changes, BUS_KIND_ROOT, /* soon= */ true);
+	bus_changes_mark(bus->changes, BUS_KIND_FIGURE,
+			 /* soon= */ true); /* stale without a commit */
+}
+
 void bus_source_added(struct bus *bus, const char *name)
 {
 	(void)name; /* the sweep finds it */

@@ -48,6 +48,7 @@ int bus_listen(struct bus *bus, const char *path, struct fault *fault);
 struct bus *bus_free(struct bus *bus);
 
 void bus_figures_changed(struct bus *bus, const struct commit_report *report);
+void bus_store_changed(struct bus *bus);
 void bus_source_added(struct bus *bus, const char *name);
 void bus_source_changed(struct bus *bus, const char *name, bool state_changed);
 void bus_source_removed(struct bus *bus, const char *name);

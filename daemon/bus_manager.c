@@ -451,6 +451,11 @@ static void get_sequence(const struct bus_subject *subject, struct bus_value *va
 	value->as.u64 = ledger_sequence(subject->bus->ledger);
 }
 
+static void get_store(const struct bus_subject *subject, struct bus_value *value)
+{
+	value->as.text = ledger_state(subject->bus->ledger);
+}
+
 static void get_ready(const struct bus_subject *subject, struct bus_value *value)
 {
 	struct bus *bus = subject->bus;
@@ -582,6 +587,9 @@ static const struct bus_property properties[] = {
 		 "before that." },
 	{ .name = "PrivateAddress", .type = 's', .constant = true, .get = get_private_address,
 	  .doc = "The same interfaces without a message bus between, for readers at a high rate; empty = none." },
+	{ .name = "Store", .type = 's', .get = get_store,
+	  .doc = "good, or a sentence: why nothing can be stored at the moment; that the store is "
+		 "being rebuilt; that it was, and when." },
 	{ .name = NULL },
 };
 /* clang-format on */

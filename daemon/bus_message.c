@@ -360,6 +360,7 @@ const char *bus_error_name(enum fault_kind kind)
 	case FAULT_NONE:
 	case FAULT_SYSTEM:
 	case FAULT_PROTOCOL:
+	case FAULT_DAMAGED:
 	case FAULT_TRANSIENT:
 	case FAULT_CONFIG:
 	case FAULT_INPUT:

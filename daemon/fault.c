@@ -13,6 +13,7 @@ static const char *const kind_names[] = {
 	[FAULT_SYSTEM] = "system",
 	[FAULT_MEMORY] = "memory",
 	[FAULT_PROTOCOL] = "protocol",
+	[FAULT_DAMAGED] = "damaged",
 	[FAULT_NO_SUCH_FIGURE] = "no-such-figure",
 	[FAULT_NO_SUCH_METRIC] = "no-such-metric",
 	[FAULT_NO_SUCH_SOURCE] = "no-such-source",

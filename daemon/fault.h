@@ -20,6 +20,7 @@ enum fault_kind {
 	FAULT_SYSTEM, /* a system call or library failed; text has the reason */
 	FAULT_MEMORY,
 	FAULT_PROTOCOL, /* a peer broke the rules of the wire */
+	FAULT_DAMAGED,	/* the store's file is not what was written to it */
 
 	FAULT_NO_SUCH_FIGURE,
 	FAULT_NO_SUCH_METRIC,

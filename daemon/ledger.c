@@ -544,7 +544,7 @@ void ledger_restore(struct ledger *ledger)
 	store_each_figure(ledger->store, restore_figure, ledger);
 }
 
-int ledger_open(const char *state_dir, struct ledger **ret_ledger, struct fault *fault)
+static int open_ledger(const char *state_dir, struct ledger **ret_ledger, struct fault *fault)
 {
 	struct ledger *ledger = calloc(1, sizeof(*ledger));
 	char path[4150];
@@ -570,6 +570,41 @@ int ledger_open(const char *state_dir, struct ledger **ret_ledger, struct fault 
 failed:
 	ledger_free(ledger);
 	return -1;
+}
+
+int ledger_open(const char *state_dir, struct ledger **ret_ledger, struct fault *fault)
+{
+	if (open_ledger(state_dir, ret_ledger, fault) == 0)
+		return 0;
+	/* Damage that is met behind the first pages is noted: this time the file is set aside. */
+	return fault->kind == FAULT_DAMAGED ? open_ledger(state_dir, ret_ledger, fault) : -1;
+}
+
+const char *ledger_trouble(const struct ledger *ledger, bool *ret_damaged)
+{
+	const struct store_trouble *trouble = store_trouble(ledger->store);
+
+	*ret_damaged = trouble->damaged;
+	return trouble->text;
+}
+
+const char *ledger_state(const struct ledger *ledger)
+{
+	const struct store_trouble *trouble = store_trouble(ledger->store);
+
+	if (trouble->text[0])
+		return trouble->text;
+	return ledger->note[0] ? ledger->note : "good";
+}
+
+void ledger_note(struct ledger *ledger, const char *note)
+{
+	(void)snprintf(ledger->note, sizeof(ledger->note), "%s", note); /* cut is fine */
+}
+
+void ledger_on_trouble(struct ledger *ledger, void (*tell)(void *context), void *context)
+{
+	store_on_trouble(ledger->store, tell, context);
 }
 
 struct ledger *ledger_free(struct ledger *ledger)

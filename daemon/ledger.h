@@ -29,10 +29,20 @@ struct figure_section {
 };
 
 /* Opens or creates DIR/straitd.db and DIR/identity.key (mode 0600, made at first start).
-   *ret_ledger is the caller's. Fails with a sentence when the store is from a newer version,
-   damaged, or in use. */
+   *ret_ledger is the caller's. Fails with a sentence when the store is in use, or from a newer
+   version (FAULT_CONFIG). A damaged one is set aside and a new one made, which rebuild.h fills. */
 int ledger_open(const char *state_dir, struct ledger **ret_ledger, struct fault *fault);
 struct ledger *ledger_free(struct ledger *ledger);
+/* Why nothing can be stored at the moment, with the remedy; "" = all is well. damaged: it is no
+   passing trouble, and the next ledger_open() sets the store aside. */
+const char *ledger_trouble(const struct ledger *ledger, bool *ret_damaged);
+/* How the store is, for whoever asks the daemon: the trouble, else the note (a rebuild, under way
+   or the last one), else "good". */
+const char *ledger_state(const struct ledger *ledger);
+void ledger_note(struct ledger *ledger, const char *note);
+/* Calls back whenever that changes; nothing may be asked of the ledger in there but
+   ledger_trouble(). */
+void ledger_on_trouble(struct ledger *ledger, void (*tell)(void *context), void *context);
 const uint8_t *ledger_identity_key(const struct ledger *ledger); /* IDENTITY_KEY_BYTES */
 uint64_t ledger_sequence(const struct ledger *ledger);		 /* newest commit; 0 = none yet */
 

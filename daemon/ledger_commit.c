@@ -410,6 +410,9 @@ int ledger_set_stale(struct ledger *ledger, const char *source, bool stale,
 	store_begin(ledger->store);
 	ledger_write(ledger, source, &updates);
 	result = store_end(ledger->store, fault);
+	/* That figures are stale is true also while the store cannot take it down. */
+	for (size_t i = 0; result < 0 && stale && i < updates.count; i++)
+		updates.items[i].figure->published.stale = true;
 	ledger_settle(ledger, source, &updates, result == 0, ret_report);
 	return result;
 }

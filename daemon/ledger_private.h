@@ -53,6 +53,7 @@ struct ledger {
 	struct store *store;
 	uint8_t identity_key[IDENTITY_KEY_BYTES];
 	uint64_t sequence;
+	char note[FAULT_TEXT_MAX]; /* what ledger_state() says when the store works */
 	size_t change_limit;
 	struct ledger_metric **metrics; /* by name; each is its own allocation, pointers stay */
 	size_t metric_count;

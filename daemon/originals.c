@@ -26,6 +26,7 @@
 #include "cleanup.h"
 #include "clock.h"
 #include "log.h"
+#include "original_name.h"
 #include "spawn.h"
 #include "spool.h"
 #include "test_point.h"
@@ -324,6 +325,11 @@ static bool start_archiver(struct originals *originals, const uint8_t sha256[SHA
 			 strerror(errno));
 		return false;
 	}
+	if (original_note(originals->pending, name, document, out) < 0) {
+		log_main(LOG_WARNING, "originals: cannot write: %s; trying again later",
+			 strerror(errno));
+		return false;
+	}
 	if (spawn_archiver(name, document, out, &originals->pid, &fault) < 0) {
 		log_main(LOG_WARNING, "originals: %s; trying again later", fault.text);
 		return false;
@@ -562,4 +568,14 @@ int originals_open(const struct originals *originals, const uint8_t sha256[SHA25
 uint64_t originals_bytes(const struct originals *originals)
 {
 	return originals->bytes;
+}
+
+size_t originals_count(const struct originals *originals)
+{
+	return originals->count;
+}
+
+const uint8_t *originals_hash(const struct originals *originals, size_t index)
+{
+	return originals->files[index].sha256;
 }

@@ -4,7 +4,8 @@
  * explanation can show the very cell or line. Main only; nothing here waits for a disk that could
  * be slow: a child of role archiver compresses, one at a time.
  *
- *   STATE/originals/ab/abcd….zst     one zstd frame; mtime = last import
+ *   STATE/originals/ab/abcd….zst     a zstd skippable frame with where it came from, then one zstd
+ *                                    frame; mtime = last import
  *   STATE/originals/pending/abcd…    link to a document that is to be kept: the queue
  *   STATE/originals/.being-kept      what the archiver writes
  *
@@ -47,3 +48,22 @@ bool originals_has(const struct originals *originals, const uint8_t sha256[SHA25
 int originals_open(const struct originals *originals, const uint8_t sha256[SHA256_BYTES],
 		   int *ret_fd, struct fault *fault);
 uint64_t originals_bytes(const struct originals *originals);
+
+/* ── reading them again (rebuild.c) ── */
+
+size_t originals_count(const struct originals *originals);
+const uint8_t *originals_hash(const struct originals *originals, size_t index);
+
+/* Where a document was. */
+struct original_name {
+	char spool[4096], file[256];
+	int64_t modified_ms;
+};
+struct unpacking;
+/* NULL when it is not kept, or was kept by a straitd that did not note where it was. */
+struct unpacking *unpacking_new(const struct originals *originals,
+				const uint8_t sha256[SHA256_BYTES], struct original_name *ret_name,
+				struct fault *fault);
+struct unpacking *unpacking_free(struct unpacking *unpacking);
+/* Writes the next piece, a part of a MiB; 1 = there is more, 0 = that was all, -1 = it cannot. */
+int unpacking_piece(struct unpacking *unpacking, int out_fd, struct fault *fault);

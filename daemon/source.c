@@ -138,10 +138,10 @@ static void mark_stale(struct source *source, bool stale)
 	if (ledger_set_stale(source->owner->ledger, source->config.name, stale, &report, &fault) <
 	    0) {
 		if (complaint_raise(&source->store_complaint, clock_monotonic_ms()))
-			log_source(
-				LOG_ERR, source->config.name,
-				"cannot mark its figures as %s: %s; tried again at the next change",
-				stale ? "stale" : "fresh", fault.text);
+			log_source(LOG_ERR, source->config.name,
+				   "cannot mark its figures as %s: %s; tried again every minute",
+				   stale ? "stale" : "fresh", fault.text);
+		arm(source->freshness_timer, SOURCE_STORE_RETRY_MS);
 		return;
 	}
 	source->stale_told = stale;
@@ -197,6 +197,17 @@ static bool is_stale(enum freshness freshness)
 	return false;
 }
 
+/* What is read so far is a part; it is told as such until nothing waits any more. */
+static void judge_rebuild(struct source *source)
+{
+	if (!source->rebuilding || source->owner->unpacking || source->document.open ||
+	    source->catches_up || !source->good || spool_waits(source->config.input))
+		return;
+	source->rebuilding = false;
+	log_source(LOG_NOTICE, source->config.name, "all its documents are read again");
+	source->owner->changed(source->owner->context, source, false);
+}
+
 void source_refresh(struct source *source)
 {
 	const struct source_health *health = &source->totals.health;
@@ -207,8 +218,9 @@ void source_refresh(struct source *source)
 	sleep_until_freshness_changes(source, wait_ms);
 	freshness_reason(freshness, health, cadence_ms, text, sizeof(text));
 	tell_freshness(source, freshness, text);
+	judge_rebuild(source);
 	if (is_down(source->state) || is_stale(freshness) || source->document_partial ||
-	    source->catches_up)
+	    source->catches_up || source->rebuilding)
 		mark_stale(source, true);
 	else if (source->good)
 		mark_stale(source, false);
@@ -598,6 +610,7 @@ struct source *source_new(const struct source_owner *owner, const struct config_
 	source->stale_told = -1;
 	source->progress = 1;
 	source->freshness = FRESHNESS_FRESH;
+	source->rebuilding = owner->rebuilding;
 	/* Sources differ by address and time: enough for a jitter. */
 	supervisor_init(&source->supervisor, &owner->deadlines,
 			(uint32_t)((uintptr_t)source >> 4) ^ (uint32_t)clock_now_ms());
@@ -738,4 +751,9 @@ const char *source_blocked(const struct source *source)
 	return source->state == SOURCE_QUARANTINED || source->state == SOURCE_MISCONFIGURED
 		       ? source->reason
 		       : NULL;
+}
+
+bool source_rebuilding(const struct source *source)
+{
+	return source->rebuilding;
 }

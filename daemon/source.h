@@ -24,6 +24,9 @@ struct source;
 #define SOURCE_FRESHNESS_SLEEP_MS                                                                  \
 	(60 * 60 * 1000) /* a stepped clock or a suspend is noticed after at most this */
 
+#define SOURCE_STORE_RETRY_MS                                                                      \
+	(60 * 1000) /* a mark that could not be stored is tried again after so long */
+
 /* What happens to a file of incoming/; import jobs follow it by name. Strings live as long as the
  * call. */
 enum document_step {
@@ -49,6 +52,8 @@ struct source_owner {
 	struct ledger *ledger;
 	const char *plugin_dir;
 	struct supervisor_deadlines deadlines;
+	bool rebuilding; /* the store is new: a source is stale until its documents are read */
+	bool unpacking;	 /* and more of them may still come */
 	void *context;
 	void (*committed)(void *context, const struct commit_report *report);
 	void (*changed)(void *context, struct source *source, bool state_changed);
@@ -92,5 +97,7 @@ void source_info(const struct source *source, struct source_info *ret_info);
  * came or went). */
 bool source_plugin_changed(const struct source *source);
 bool source_at_rest(const struct source *source);
+/* Not all documents that the store is rebuilt from are read. */
+bool source_rebuilding(const struct source *source);
 /* Why documents are not read at the moment and will not be without an admin; NULL when they are. */
 const char *source_blocked(const struct source *source);

@@ -72,6 +72,7 @@ struct source {
 	bool stretch_open;     /* a log batch came that was not the last one of its stretch */
 
 	bool muted;
+	bool rebuilding; /* documents of an earlier store are being read again */
 	bool good; /* the figures rest on a worker that works: a commit, or a heartbeat with nothing
 		      to do */
 	int stale_told; /* what the ledger was told last: -1 nothing, 0, 1 */

@@ -74,7 +74,8 @@ static int refused(struct source *source, struct fault *fault)
 static int declaration_refused(struct source *source, struct fault *fault)
 {
 	if (fault->kind == FAULT_PROTOCOL || fault->kind == FAULT_SYSTEM ||
-	    fault->kind == FAULT_MEMORY || fault->kind == FAULT_BUSY)
+	    fault->kind == FAULT_DAMAGED || fault->kind == FAULT_MEMORY ||
+	    fault->kind == FAULT_BUSY)
 		return refused(source, fault);
 	set_cause(source, fault->text);
 	(void)supervisor_leaving(
@@ -439,7 +440,7 @@ static int take_heartbeat(struct source *source, const struct frame *frame, stru
 	if (source->supervisor.state != SUPERVISOR_RUNNING)
 		return 0;
 	note_catching_up(source, &heartbeat);
-	if (!source->document.open && !source->good) {
+	if (!source->document.open && (!source->good || source->rebuilding)) {
 		source->good = true;
 		source_refresh(source);
 	}

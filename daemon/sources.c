@@ -464,6 +464,26 @@ struct sources *sources_free(struct sources *sources)
 	return NULL;
 }
 
+void sources_rebuild(struct sources *sources)
+{
+	sources->owner.rebuilding = sources->owner.unpacking = true;
+}
+
+void sources_unpacked(struct sources *sources)
+{
+	sources->owner.unpacking = false; /* each looks at its incoming/ with the next heartbeat */
+}
+
+size_t sources_rebuilding(const struct sources *sources)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < sources->count; i++)
+		count += source_rebuilding(sources->sources[i]) &&
+			 !source_blocked(sources->sources[i]);
+	return count + sources->owner.unpacking;
+}
+
 void sources_stop(struct sources *sources, void (*done)(void *context), void *context)
 {
 	size_t i;

@@ -109,6 +109,13 @@ struct sources *sources_free(struct sources *sources);
 int sources_apply(struct sources *sources, const struct config *config, struct fault *fault);
 /* Asks every worker to stop; calls done when all are gone (killed at the deadlines of the
  * supervisor). */
+/* Before the first sources_apply(): the store is new and its documents are read again. Sources are
+   stale until theirs are. */
+void sources_rebuild(struct sources *sources);
+/* No more of those documents will be put into incoming/. */
+void sources_unpacked(struct sources *sources);
+/* Sources that are not done with it, but for those that do not work. */
+size_t sources_rebuilding(const struct sources *sources);
 void sources_stop(struct sources *sources, void (*done)(void *context), void *context);
 int sources_retry(struct sources *sources, const char *name, struct fault *fault);
 /* Fetches its url now; as fetches_now() (fetch.h). */

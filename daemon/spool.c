@@ -393,3 +393,55 @@ int spool_temp_publish(const char *spool, unsigned int id, const char *name,
 		return -1;
 	return sync_folder(folder, spool, fault);
 }
+
+static DIR *open_list(const char *spool, const char *folder, struct fault *fault)
+{
+	DIR *list;
+	int fd;
+
+	if (open_folder(spool, folder, &fd, fault) < 0)
+		return NULL;
+	list = fdopendir(fd);
+	if (!list) {
+		(void)fault_errno(fault, errno, "cannot list %s/%s", spool, folder);
+		(void)close(fd);
+	}
+	return list;
+}
+
+int spool_again(const char *spool, size_t *ret_count, struct fault *fault)
+{
+	CLEANUP(free_directory) DIR *done = open_list(spool, "done", fault);
+	CLEANUP(close_fd) int incoming = -1;
+	char moved[SPOOL_NAME_MAX];
+	struct dirent *entry;
+
+	*ret_count = 0;
+	if (!done || open_folder(spool, "incoming", &incoming, fault) < 0)
+		return -1;
+	while ((entry = readdir(done))) {
+		struct stat status;
+
+		if (!spool_name_ok(entry->d_name) ||
+		    fstatat(dirfd(done), entry->d_name, &status, AT_SYMLINK_NOFOLLOW) < 0 ||
+		    !S_ISREG(status.st_mode))
+			continue;
+		if (move_under_free_name(dirfd(done), entry->d_name, incoming, entry->d_name, 0,
+					 moved, fault) < 0)
+			return -1;
+		++*ret_count;
+	}
+	return sync_folder(dirfd(done), spool, fault) < 0 ? -1
+							  : sync_folder(incoming, spool, fault);
+}
+
+bool spool_waits(const char *spool)
+{
+	CLEANUP(free_directory) DIR *incoming = open_list(spool, "incoming", NULL);
+	struct dirent *entry;
+
+	while (incoming && (entry = readdir(incoming)))
+		if (spool_name_ok(entry->d_name))
+			return true;
+	return false;
+}

@@ -45,3 +45,8 @@ void spool_temp_remove(const char *spool, unsigned int id);
 /* incoming/.job-ID, whose content is synced, → incoming/NAME, where a worker sees it. */
 int spool_temp_publish(const char *spool, unsigned int id, const char *name,
 		       char ret_name[SPOOL_NAME_MAX], struct fault *fault);
+
+/* Moves every document of done/ back to incoming/, as it is; *ret_count is how many were. */
+int spool_again(const char *spool, size_t *ret_count, struct fault *fault);
+/* Whether a document lies in incoming/. */
+bool spool_waits(const char *spool);

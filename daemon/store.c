@@ -14,10 +14,13 @@
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cleanup.h"
+#include "log.h"
 #include "test_point.h"
 
 void store_step(void)
@@ -25,14 +28,86 @@ void store_step(void)
 	test_point();
 }
 
+/* ── trouble ───────────────────────────────────────────────────────────────────────────────── */
+
+/* What an admin does about it. */
+static const char *remedy_of(int code)
+{
+	switch (code & 0xff) {
+	case SQLITE_FULL:
+		return "; free space on its file system, and storing goes on by itself";
+	case SQLITE_READONLY:
+		return "; make its file system and directory writable again, and storing goes on by itself";
+	case SQLITE_IOERR:
+	case SQLITE_CANTOPEN:
+		return "; look at the disk (dmesg) and at the free space; it is tried again by itself";
+	case SQLITE_CORRUPT:
+	case SQLITE_NOTADB:
+		return "; the file is damaged; it is set aside and rebuilt at the next start";
+	case SQLITE_NOMEM:
+		return "; give the daemon more memory; it is tried again by itself";
+	default:
+		return "";
+	}
+}
+
+static bool is_damage(int code)
+{
+	return (code & 0xff) == SQLITE_CORRUPT || (code & 0xff) == SQLITE_NOTADB;
+}
+
+/* SQLite knows the errno of these; for the others it would be an old one. */
+static int errno_of(sqlite3 *db, int code)
+{
+	return (code & 0xff) == SQLITE_IOERR || (code & 0xff) == SQLITE_CANTOPEN ||
+			       (code & 0xff) == SQLITE_FULL
+		       ? sqlite3_system_errno(db)
+		       : 0;
+}
+
+static void set_trouble(struct store *store, const char *text, bool damaged)
+{
+	bool changed = strcmp(store->trouble.text, text) != 0 || store->trouble.damaged != damaged;
+
+	if (damaged && !store->trouble.damaged)
+		store_note_damage(store->path);
+	store->trouble.damaged = damaged;
+	(void)snprintf(store->trouble.text, sizeof(store->trouble.text), "%s", text);
+	if (changed && store->tell)
+		store->tell(store->tell_context);
+}
+
+void store_on_trouble(struct store *store, store_tell_fn *tell, void *context)
+{
+	store->tell = tell;
+	store->tell_context = context;
+}
+
+const struct store_trouble *store_trouble(const struct store *store)
+{
+	return &store->trouble;
+}
+
 int store_sqlite_failed(struct store *store, const char *doing)
 {
-	int code = sqlite3_extended_errcode(store->db);
+	int code = store->db ? sqlite3_extended_errcode(store->db) : SQLITE_NOMEM, error;
+	const char *message = store->db ? sqlite3_errmsg(store->db) : "out of memory";
+	enum fault_kind kind = FAULT_SYSTEM;
 
 	if (store->fault.kind != FAULT_NONE)
 		return -1;
-	return fault_set(&store->fault, FAULT_SYSTEM, "store: %s: %s (SQLite %d)", doing,
-			 sqlite3_errmsg(store->db), code);
+	error = store->db ? errno_of(store->db, code) : 0;
+	if (is_damage(code))
+		kind = FAULT_DAMAGED;
+	else if ((code & 0xff) == SQLITE_NOMEM)
+		kind = FAULT_MEMORY;
+	/* What its cache holds may be what the disk does not: another handle reads the disk. */
+	store->suspect = store->suspect || is_damage(code) || (code & 0xff) == SQLITE_IOERR;
+	(void)fault_set(&store->fault, kind, "store '%s': %s: %s%s%s (SQLite %d)%s", store->path,
+			doing, message, error ? ": " : "", error ? strerror(error) : "", code,
+			remedy_of(code));
+	set_trouble(store, store->fault.text, store->trouble.damaged || kind == FAULT_DAMAGED);
+	return -1;
 }
 
 int store_fail(struct store *store, enum fault_kind kind, const char *format, ...)
@@ -204,6 +279,8 @@ void store_begin(struct store *store)
 	store->fault = (struct fault){ .kind = FAULT_NONE };
 	store->writing = true;
 	store_step();
+	if (store_reopen(store) < 0)
+		return;
 	store_run(store, "BEGIN IMMEDIATE", "");
 }
 
@@ -213,13 +290,16 @@ int store_end(struct store *store, struct fault *fault)
 	store_run(store, "COMMIT", "");
 	store->writing = false;
 	store_step();
-	if (!store_failed(store))
+	if (!store_failed(store)) {
+		if (store->trouble.text[0] && !store->trouble.damaged)
+			set_trouble(store, "", false);
 		return 0;
+	}
 	store->change_count = -1;
 	if (fault)
 		*fault = store->fault;
 	store->fault = (struct fault){ .kind = FAULT_NONE };
-	if (!sqlite3_get_autocommit(store->db))
+	if (store->db && !sqlite3_get_autocommit(store->db))
 		store_run(store, "ROLLBACK", "");
 	store->fault =
 		(struct fault){ .kind = FAULT_NONE }; /* SQLite may have rolled back by itself */
@@ -255,51 +335,163 @@ static int take_lock(const char *path, int *ret_fd, struct fault *fault)
 	return 0;
 }
 
-static int set_pragmas(struct store *store, const char *path, struct fault *fault)
+/* A fault of the handle that is not (yet) part of a transaction. */
+static int connect_failed(struct store *store, const char *doing, struct fault *fault)
+{
+	store->fault = (struct fault){ .kind = FAULT_NONE };
+	(void)store_sqlite_failed(store, doing);
+	if (fault)
+		*fault = store->fault;
+	return -1;
+}
+
+static int set_pragmas(struct store *store, struct fault *fault)
 {
 	static const char *const pragmas[] = {
 		"PRAGMA journal_mode = WAL",	    "PRAGMA synchronous = FULL",
 		"PRAGMA foreign_keys = OFF",	    "PRAGMA cache_size = -1024",
 		"PRAGMA temp_store = MEMORY",	    "PRAGMA trusted_schema = OFF",
-		"PRAGMA wal_autocheckpoint = 1000",
+		"PRAGMA wal_autocheckpoint = 1000", "PRAGMA mmap_size = 0",
 	};
 
-	for (size_t i = 0; i < sizeof(pragmas) / sizeof(pragmas[0]); i++) {
-		if (sqlite3_exec(store->db, pragmas[i], NULL, NULL, NULL) == SQLITE_OK)
-			continue;
-		return fault_set(
-			fault, FAULT_SYSTEM,
-			"store: '%s' cannot be used: %s. If the file is damaged, move it aside (keep it) and import the documents in the spools' done/ directories again",
-			path, sqlite3_errmsg(store->db));
-	}
+	for (size_t i = 0; i < sizeof(pragmas) / sizeof(pragmas[0]); i++)
+		if (sqlite3_exec(store->db, pragmas[i], NULL, NULL, NULL) != SQLITE_OK)
+			return connect_failed(store, "opening it", fault);
 	return 0;
+}
+
+static void disconnect(struct store *store)
+{
+	for (size_t i = 0; i < store->statement_count; i++)
+		(void)sqlite3_finalize(store->statements[i].statement); /* repeats an old error */
+	store->statement_count = 0;
+	(void)sqlite3_close(store->db); /* every statement is finalized */
+	store->db = NULL;
+	store->change_count = -1;
+}
+
+static int connect(struct store *store, struct fault *fault)
+{
+	int reserve = (int)STORE_PAGE_SUM_BYTES;
+	const char *vfs = store_pages_vfs();
+
+	if (!vfs ||
+	    sqlite3_open_v2(store->path, &store->db,
+			    SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
+			    vfs) != SQLITE_OK)
+		return connect_failed(store, "cannot open it", fault);
+	(void)sqlite3_extended_result_codes(store->db, 1);
+	if (store_event_functions(store->db) != SQLITE_OK)
+		return connect_failed(store, "defining functions", fault);
+	/* Only a file that is made now heeds it. */
+	(void)sqlite3_file_control(store->db, "main", SQLITE_FCNTL_RESERVE_BYTES, &reserve);
+	store->suspect = false;
+	return set_pragmas(store, fault);
+}
+
+int store_reopen(struct store *store)
+{
+	struct fault fault;
+
+	if (store->suspect)
+		disconnect(store);
+	if (store->db)
+		return 0;
+	if (connect(store, &fault) == 0)
+		return 0;
+	disconnect(store);
+	store->suspect = true;
+	store->fault = fault;
+	return -1;
+}
+
+/* All of it, which takes a second for each GB or two: only after an error, or where pages have no
+ * checksums and the last run did not end well. */
+static int check_whole(struct store *store, struct fault *fault)
+{
+	sqlite3_stmt *row = NULL;
+	bool good = false;
+
+	if (sqlite3_prepare_v2(store->db, "PRAGMA quick_check(1)", -1, &row, NULL) == SQLITE_OK &&
+	    sqlite3_step(row) == SQLITE_ROW)
+		good = strcmp(store_text(row, 0), "ok") == 0;
+	if (!good && sqlite3_errcode(store->db) != SQLITE_ROW &&
+	    sqlite3_errcode(store->db) != SQLITE_OK)
+		(void)connect_failed(store, "checking it", fault);
+	else if (!good)
+		(void)fault_set(fault, FAULT_DAMAGED, "store '%s': its check says: %.200s",
+				store->path, store_text(row, 0));
+	(void)sqlite3_finalize(row);
+	return good ? 0 : -1;
+}
+
+static bool has_checksums(struct store *store)
+{
+	int reserve = -1;
+
+	return sqlite3_file_control(store->db, "main", SQLITE_FCNTL_RESERVE_BYTES, &reserve) ==
+		       SQLITE_OK &&
+	       reserve == (int)STORE_PAGE_SUM_BYTES;
+}
+
+/* The numbers of a store that takes another one's place go on above all that were given. */
+static int begin_sequence(struct store *store, struct fault *fault)
+{
+	uint64_t first = store_rebuild_sequence(store->path);
+
+	if (!first)
+		return 0;
+	store_begin(store);
+	if (!store_sequence(store))
+		store_put_commit(store, first, (int64_t)0, "");
+	return store_end(store, fault);
+}
+
+static int open_whole(struct store *store, struct fault *fault)
+{
+	bool noted = store_damage_noted(store->path), unclean;
+	char wal[STORE_PATH_MAX];
+	struct stat status;
+
+	if (store_looks_damaged(store->path, fault) < 0)
+		return -1;
+	(void)snprintf(wal, sizeof(wal), "%s-wal", store->path); /* too long: there is none */
+	unclean = stat(wal, &status) == 0 && status.st_size > 0;
+	if (connect(store, fault) < 0 || store_schema(store, fault) < 0)
+		return -1;
+	if ((noted || (unclean && !has_checksums(store))) && check_whole(store, fault) < 0)
+		return -1;
+	if (noted)
+		log_store(
+			LOG_NOTICE,
+			"'%s' was found damaged while it was in use, and is not: going on with it",
+			store->path);
+	store_forget_damage(store->path);
+	return begin_sequence(store, fault);
 }
 
 int store_open(const char *path, struct store **ret_store, struct fault *fault)
 {
 	struct store *store = calloc(1, sizeof(*store));
+	char why[FAULT_TEXT_MAX];
 
-	if (!store)
+	if (!store || !(store->path = strdup(path))) {
+		free(store);
 		return fault_set(fault, FAULT_MEMORY, "store: out of memory");
+	}
 	store->lock_fd = -1;
 	store->change_count = -1;
 	if (take_lock(path, &store->lock_fd, fault) < 0)
 		goto failed;
-	if (sqlite3_open_v2(path, &store->db,
-			    SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
-			    NULL) != SQLITE_OK) {
-		(void)fault_set(fault, FAULT_SYSTEM, "store: cannot open '%s': %s", path,
-				store->db ? sqlite3_errmsg(store->db) : "out of memory");
-		goto failed;
+	if (open_whole(store, fault) < 0) {
+		if (fault->kind != FAULT_DAMAGED)
+			goto failed;
+		(void)snprintf(why, sizeof(why), "%s", fault->text);
+		disconnect(store);
+		if (store_set_aside(path, why, fault) < 0 || open_whole(store, fault) < 0)
+			goto failed;
 	}
-	(void)sqlite3_extended_result_codes(store->db, 1);
-	if (store_event_functions(store->db) != SQLITE_OK) {
-		(void)store_sqlite_failed(store, "defining functions");
-		*fault = store->fault;
-		goto failed;
-	}
-	if (set_pragmas(store, path, fault) < 0 || store_schema(store, fault) < 0)
-		goto failed;
+	store->trouble = (struct store_trouble){ .damaged = false };
 	*ret_store = store;
 	return 0;
 failed:
@@ -311,11 +503,10 @@ struct store *store_free(struct store *store)
 {
 	if (!store)
 		return NULL;
-	for (size_t i = 0; i < store->statement_count; i++)
-		(void)sqlite3_finalize(store->statements[i].statement);
-	(void)sqlite3_close(store->db);
+	disconnect(store);
 	if (store->lock_fd >= 0)
 		(void)close(store->lock_fd);
+	free(store->path);
 	free(store);
 	return NULL;
 }

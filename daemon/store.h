@@ -23,7 +23,24 @@ struct store;
 
 /* ── life ──────────────────────────────────────────────────────────────────────────────────── */
 
+/* A damaged file is set aside (store_damage.c) and a new one is made, which is to be rebuilt:
+   store_rebuild_path(). FAULT_CONFIG when the store is a newer straitd's. */
 int store_open(const char *path, struct store **ret_store, struct fault *fault);
+
+/* Why nothing can be stored at the moment. */
+struct store_trouble {
+	char text[FAULT_TEXT_MAX]; /* "" = none */
+	bool damaged; /* only another start of the daemon helps: it sets the file aside */
+};
+typedef void store_tell_fn(void *context);
+/* Calls back whenever trouble begins, changes or ends; nothing may be done to the store in there.
+ */
+void store_on_trouble(struct store *store, store_tell_fn *tell, void *context);
+const struct store_trouble *store_trouble(const struct store *store);
+
+#define STORE_REBUILD_NAME ".rebuild" /* suffix: the order to rebuild, until it is done */
+#define STORE_REBUILT_NAME ".rebuilt" /* what became of it: the last time this happened */
+
 struct store *store_free(struct store *store);
 void store_begin(struct store *store);
 /* Commits, or rolls back when anything failed since store_begin. */

@@ -11,9 +11,18 @@
 
 #define STORE_STATEMENTS_MAX 128u
 
+#define STORE_PATH_MAX	     4200u
+#define STORE_PAGE_BYTES     4096u
+#define STORE_PAGE_SUM_BYTES 8u /* at the end of every page: store_pages.c */
+
 struct store {
-	sqlite3 *db;
+	sqlite3 *db; /* NULL: to be opened again before the next use */
+	char *path;
 	int lock_fd;
+	bool suspect; /* the handle saw an error that its cache may not know of */
+	struct store_trouble trouble;
+	store_tell_fn *tell;
+	void *tell_context;
 	bool writing;
 	struct fault fault; /* sticky while writing; kind FAULT_NONE = good */
 	struct {
@@ -49,6 +58,27 @@ int store_schema(struct store *store, struct fault *fault);
 /* The SQL functions spread_of() and spread_add(), over distributions of events (spread.h). SQLite's
  * result code. */
 int store_event_functions(sqlite3 *db);
+/* The name of the VFS that checks pages, registered at the first call; NULL: out of memory. */
+const char *store_pages_vfs(void);
+
+/* store_damage.c */
+
+/* Whether what lies at the path (and beside it) cannot be this daemon's store as it left it, seen
+   without SQLite: not a file, empty or gone though the state directory was in use, a log that no
+   longer begins as one. FAULT_DAMAGED with the reason, else 0. */
+int store_looks_damaged(const char *path, struct fault *fault);
+/* Remembers, past this process, that the store is damaged; the next open looks at all of it. */
+void store_note_damage(const char *path);
+bool store_damage_noted(const char *path);
+void store_forget_damage(const char *path);
+/* Renames what is there to PATH.damaged-TIME, with its -wal and -shm; never over anything. Before
+   that it leaves the order to rebuild. */
+int store_set_aside(const char *path, const char *why, struct fault *fault);
+/* The first sequence of a store that is made in place of one that was set aside; 0 = this one is
+   not. */
+uint64_t store_rebuild_sequence(const char *path);
+/* Opens the handle again if it was closed because of an error. */
+int store_reopen(struct store *store);
 
 #define STORE_SHEETS_BYTES 2048u /* names of a release's sheets; later ones are told by number */
 /* One name a line, as many as fit whole. */

@@ -188,10 +188,9 @@ static int migrate(struct store *store, int64_t to, struct fault *fault)
 		if (sqlite3_exec(store->db, "COMMIT", NULL, NULL, NULL) == SQLITE_OK)
 			return 0;
 	}
-	(void)fault_set(
-		fault, FAULT_SYSTEM,
-		"store: migration to version %lld failed: %s; the store is as it was before",
-		(long long)to, sqlite3_errmsg(store->db));
+	store->fault = (struct fault){ .kind = FAULT_NONE };
+	(void)store_sqlite_failed(store, "bringing it to a newer format, which changed nothing");
+	*fault = store->fault;
 	(void)sqlite3_exec(store->db, "ROLLBACK", NULL, NULL,
 			   NULL); /* may be rolled back already */
 	return -1;
@@ -201,14 +200,15 @@ int store_schema(struct store *store, struct fault *fault)
 {
 	int64_t version = user_version(store);
 
-	if (version < 0)
-		return fault_set(
-			fault, FAULT_SYSTEM,
-			"store: cannot read it: %s. Move the file aside (keep it) and start again; documents in done/ can be imported again",
-			sqlite3_errmsg(store->db));
+	if (version < 0) {
+		store->fault = (struct fault){ .kind = FAULT_NONE };
+		(void)store_sqlite_failed(store, "reading its format");
+		*fault = store->fault;
+		return -1;
+	}
 	if (version > SCHEMA_VERSION)
 		return fault_set(
-			fault, FAULT_SYSTEM,
+			fault, FAULT_CONFIG,
 			"store: written by a newer straitd (format %lld, this one knows %lld); install that version again, or give this one another --state directory",
 			(long long)version, (long long)SCHEMA_VERSION);
 	for (int64_t next = version + 1; next <= SCHEMA_VERSION; next++)

@@ -18,11 +18,13 @@
 
 #include "bus.h"
 #include "clock.h"
+#include "complaint.h"
 #include "config.h"
 #include "ledger.h"
 #include "log.h"
 #include "notify.h"
 #include "originals.h"
+#include "rebuild.h"
 #include "sources.h"
 
 #define PRIVATE_SOCKET "/run/straitd/private" /* on the system bus; see straitd.service */
@@ -38,10 +40,13 @@ struct straitd {
 	struct event_base *base;
 	struct event *signals[SIGNAL_COUNT];
 	struct event *watchdog, *expire;
+	struct event *store_changed; /* zero timer: the ledger's trouble began, changed or ended */
 	struct config *config;
 	struct ledger *ledger;
 	struct sources *sources;
 	struct originals *originals;
+	struct rebuild *rebuild;	/* NULL = none is under way */
+	struct complaint store_trouble; /* what the log was told of it */
 	struct bus *bus;
 	bool stopping;
 	bool away; /* from the bus */
@@ -50,15 +55,64 @@ struct straitd {
 
 /* ── what the parts tell each other ────────────────────────────────────────────────────────── */
 
+static void arm_now(struct event *timer)
+{
+	static const struct timeval now = { 0 };
+
+	(void)evtimer_add(timer, &now); /* allocated: fails only on a broken base */
+}
+
+/* From within the ledger's call: looked at when that is over. */
+static void on_store_trouble(void *context)
+{
+	const struct straitd *straitd = context;
+
+	arm_now(straitd->store_changed);
+}
+
 static void update_status(struct straitd *straitd)
 {
 	size_t stale = 0, figures = ledger_figure_count(straitd->ledger);
+	const char *store = ledger_state(straitd->ledger);
 
 	for (size_t i = 0; i < figures; i++)
 		stale += ledger_figure_at(straitd->ledger, i)->stale;
-	notify_status("%zu figures, %zu sources, %zu stale%s", figures,
+	if (strcmp(store, "good") == 0)
+		store = "";
+	notify_status("%zu figures, %zu sources, %zu stale%s%s%s", figures,
 		      sources_count(straitd->sources), stale,
-		      straitd->away ? "; the message bus is away, connecting again" : "");
+		      straitd->away ? "; the message bus is away, connecting again" : "",
+		      *store ? "; store: " : "", store);
+}
+
+static void tell_store(struct straitd *straitd)
+{
+	if (straitd->bus)
+		bus_store_changed(straitd->bus);
+	update_status(straitd);
+}
+
+/* All sources are done: what remains is the account. */
+static void finish_rebuild(struct straitd *straitd)
+{
+	char text[FAULT_TEXT_MAX];
+
+	if (!straitd->rebuild || sources_rebuilding(straitd->sources))
+		return;
+	rebuild_finish(straitd->rebuild);
+	straitd->rebuild = rebuild_free(straitd->rebuild);
+	rebuild_text(straitd->options->state_dir, text, sizeof(text));
+	ledger_note(straitd->ledger, text);
+	tell_store(straitd);
+}
+
+static void on_unpacked(void *context)
+{
+	struct straitd *straitd = context;
+
+	sources_unpacked(straitd->sources);
+	on_store_trouble(
+		straitd); /* there may be no source to wait for; not from its own callback */
 }
 
 static void on_committed(void *context, const struct commit_report *report)
@@ -86,6 +140,8 @@ static void on_source_changed(void *context, const char *name, bool state_change
 
 	if (straitd->bus)
 		bus_source_changed(straitd->bus, name, state_changed);
+	if (straitd->rebuild)
+		arm_now(straitd->store_changed); /* it may be the last one */
 }
 
 static void on_source_removed(void *context, const char *name)
@@ -366,6 +422,37 @@ static void on_term(evutil_socket_t number, short what, void *context)
 	stop(context, 0);
 }
 
+static void on_store_changed(evutil_socket_t fd, short what, void *context)
+{
+	struct straitd *straitd = context;
+	const char *trouble;
+	int64_t lasted_ms;
+	uint32_t count;
+	bool damaged;
+
+	(void)fd;
+	(void)what;
+	trouble = ledger_trouble(straitd->ledger, &damaged);
+	if (damaged && !straitd->stopping) {
+		log_store(
+			LOG_ERR,
+			"%s; ending, so that the service manager starts straitd again, which sets the file aside and rebuilds",
+			trouble);
+		stop(straitd, 1);
+	} else if (*trouble && complaint_raise(&straitd->store_trouble, clock_monotonic_ms())) {
+		log_store(
+			LOG_ERR,
+			"%s. Nothing is lost: what is not stored is read again, and calls are answered from memory",
+			trouble);
+	} else if (!*trouble && complaint_end(&straitd->store_trouble, clock_monotonic_ms(),
+					      &lasted_ms, &count)) {
+		log_store(LOG_NOTICE, "the store works again, after %lld s and %u failures",
+			  (long long)(lasted_ms / 1000), count);
+	}
+	finish_rebuild(straitd);
+	tell_store(straitd);
+}
+
 static void on_hup(evutil_socket_t number, short what, void *context)
 {
 	struct fault fault;
@@ -440,7 +527,8 @@ static int add_events(struct straitd *straitd, struct fault *fault)
 	}
 	straitd->watchdog = event_new(straitd->base, -1, EV_PERSIST, on_watchdog, straitd);
 	straitd->expire = event_new(straitd->base, -1, EV_PERSIST, on_expire, straitd);
-	if (!straitd->watchdog || !straitd->expire ||
+	straitd->store_changed = evtimer_new(straitd->base, on_store_changed, straitd);
+	if (!straitd->watchdog || !straitd->expire || !straitd->store_changed ||
 	    (interval_ms && event_add(straitd->watchdog, &watchdog) < 0))
 		return fault_set(fault, FAULT_MEMORY, "out of memory");
 	return 0;
@@ -491,6 +579,20 @@ static void open_socket(struct straitd *straitd)
 		log_bus(LOG_WARNING, "no private socket: %s; going on without one", fault.text);
 }
 
+/* Before any worker runs. */
+static void begin_rebuild(struct straitd *straitd, const struct config *config)
+{
+	const char *state_dir = straitd->options->state_dir;
+	char text[FAULT_TEXT_MAX];
+
+	straitd->rebuild = rebuild_new(straitd->base, state_dir, config, straitd->originals,
+				       on_unpacked, straitd);
+	if (straitd->rebuild)
+		sources_rebuild(straitd->sources);
+	rebuild_text(state_dir, text, sizeof(text));
+	ledger_note(straitd->ledger, text);
+}
+
 static int start(struct straitd *straitd, struct config *config, struct fault *fault)
 {
 	static const struct bus_requests requests = { .reload = reload,
@@ -513,6 +615,8 @@ static int start(struct straitd *straitd, struct config *config, struct fault *f
 		return fault_set(fault, FAULT_MEMORY, "out of memory");
 	if (add_events(straitd, fault) < 0)
 		return -1;
+	ledger_on_trouble(straitd->ledger, on_store_trouble, straitd);
+	begin_rebuild(straitd, config);
 	/* Figures first, then the bus with everything that is known, then the workers that may take
 	 * their time. */
 	if (apply_config(straitd, config, fault) < 0)
@@ -527,6 +631,7 @@ static int start(struct straitd *straitd, struct config *config, struct fault *f
 static void straitd_done(struct straitd *straitd)
 {
 	bus_free(straitd->bus);
+	rebuild_free(straitd->rebuild);
 	sources_free(straitd->sources);
 	originals_free(straitd->originals);
 	ledger_free(straitd->ledger);
@@ -538,6 +643,8 @@ static void straitd_done(struct straitd *straitd)
 		event_free(straitd->watchdog);
 	if (straitd->expire)
 		event_free(straitd->expire);
+	if (straitd->store_changed)
+		event_free(straitd->store_changed);
 	if (straitd->base)
 		event_base_free(straitd->base);
 	libevent_global_shutdown();

@@ -361,6 +361,7 @@ static enum strait_fault class_of(enum fault_kind kind)
 		return STRAIT_FAULT_INPUT;
 	case FAULT_BUG:
 	case FAULT_PROTOCOL:
+	case FAULT_DAMAGED:
 		return STRAIT_FAULT_BUG;
 	case FAULT_NONE:
 	case FAULT_SYSTEM:

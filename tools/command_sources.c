@@ -192,18 +192,19 @@ enum exit_code command_sources(struct arguments *arguments)
 
 struct daemon_state {
 	DBusMessage *reply; /* keeps the version */
-	const char *version;
+	const char *version, *store;
 	dbus_uint64_t sequence;
 	dbus_bool_t ready;
 };
 
 static enum exit_code read_daemon_state(struct client *client, struct daemon_state *ret_state)
 {
-	struct daemon_state state = { .version = "?" };
+	struct daemon_state state = { .version = "?", .store = "good" };
 	const struct property_slot slots[] = {
 		{ "Version", DBUS_TYPE_STRING, &state.version },
 		{ "Sequence", DBUS_TYPE_UINT64, &state.sequence },
 		{ "Ready", DBUS_TYPE_BOOLEAN, &state.ready },
+		{ "Store", DBUS_TYPE_STRING, &state.store },
 	};
 	DBusMessageIter iterator;
 	enum exit_code code = client_call(client, client_new_get_all(DAEMON_ROOT, DAEMON_MANAGER),
@@ -225,10 +226,10 @@ static void print_status_json(const struct daemon_state *state, const struct sho
 	for (size_t i = 0; i < source_count; i++)
 		(void)json_array_append_new(
 			list, source_json(&sources[i])); /* json_line sees the gap as NULL */
-	json_line(json_pack("{s:s, s:b, s:I, s:I, s:I, s:o}", "version", state->version, "ready",
-			    (int)state->ready, "sequence", (json_int_t)state->sequence, "figures",
-			    (json_int_t)figure_count, "stale", (json_int_t)stale_count, "sources",
-			    list));
+	json_line(json_pack("{s:s, s:b, s:s, s:I, s:I, s:I, s:o}", "version", state->version,
+			    "ready", (int)state->ready, "store", state->store, "sequence",
+			    (json_int_t)state->sequence, "figures", (json_int_t)figure_count,
+			    "stale", (json_int_t)stale_count, "sources", list));
 }
 
 static void print_status(const struct daemon_state *state, const struct shown_source *sources,
@@ -239,6 +240,8 @@ static void print_status(const struct daemon_state *state, const struct shown_so
 	       stale_count);
 	printf("straitd %s, %s, sequence %llu\n", state->version,
 	       state->ready ? "ready" : "not ready", (unsigned long long)state->sequence);
+	if (strcmp(state->store, "good") != 0)
+		printf("store: %s\n", state->store);
 	for (size_t i = 0; i < source_count; i++) {
 		const char *why = sources[i].reason[0] != '\0' ? sources[i].reason
 							       : present_fault(&sources[i]);

@@ -107,7 +107,7 @@ static const struct row good_calls[] = {
 	{ BUS_ROOT "/job/1", BUS_IFACE_JOB, "Cancel", "", { 0 }, "" },
 
 	{ BUS_ROOT, PROPERTIES, "GetAll", "s", { MANAGER },
-	  "{'Version': <'" STRAITD_VERSION "'>, 'Sequence': <2>, 'Ready': <true>, 'PrivateAddress': <''>}" },
+	  "{'Version': <'" STRAITD_VERSION "'>, 'Sequence': <2>, 'Ready': <true>, 'PrivateAddress': <''>, 'Store': <'good'>}" },
 	{ BUS_ROOT, PROPERTIES, "Get", "ss", { MANAGER, "Sequence" }, "<2>" },
 	{ BUS_ROOT, PROPERTIES, "Get", "ss", { "", "Version" }, "<'" STRAITD_VERSION "'>" },
 	{ BUS_ROOT, PROPERTIES, "GetAll", "s", { DBUS_INTERFACE_PEER }, "{}" },
