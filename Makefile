@@ -100,6 +100,13 @@ $(faulty): $(BUILD)/daemon/main.o $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/h
 	$(Q)$(CC) $(all_ldflags) -Wl,--dynamic-list=daemon/plugin_api.sym -o $@ $(filter %.o,$^) -Wl,--whole-archive $(lib) \
 		-Wl,--no-whole-archive $(main_libs)
 
+# The daemon whose disk, memory, fds and clock fail when a test says so (tests/weak); never installed.
+weak := $(BUILD)/tests/straitd-weak
+$(weak): $(BUILD)/daemon/main.o $(BUILD)/tests/weak/faults.o $(lib) daemon/plugin_api.sym
+	$(Q)$(CC) $(all_ldflags) -Wl,--dynamic-list=daemon/plugin_api.sym -o $@ $(filter %.o,$^) -Wl,--whole-archive $(lib) \
+		-Wl,--no-whole-archive $(main_libs)
+$(BUILD)/tests/weak/%.o: all_cflags += -U_FORTIFY_SOURCE -fno-builtin
+
 $(ctl): $(ctl_objects) $(ctl_shared) $(lib)
 	$(Q)$(CC) $(all_ldflags) -o $@ $(ctl_objects) $(ctl_shared) $(lib) \
 		$(shell $(PKG_CONFIG) --libs dbus-1 jansson smartcols libzip expat libzstd) -lm
@@ -162,7 +169,7 @@ $(BUILD)/tests/tools/%: tests/tools/%.c
 # make check            everything      make check T=test_period    one program
 .PHONY: check unit integration
 test_programs := $(if $(T),$(filter %/$(T),$(unit_tests) $(integration_tests)),$(unit_tests) $(integration_tests))
-check: all $(bad_plugins) $(faulty) $(tools_for_tests) $(test_programs)
+check: all $(bad_plugins) $(faulty) $(weak) $(tools_for_tests) $(test_programs)
 	$(Q)BUILD=$(BUILD) tests/run $(test_programs)
 unit: $(bad_plugins) $(unit_tests)
 	$(Q)BUILD=$(BUILD) tests/run $(unit_tests)

@@ -65,6 +65,10 @@ static int errno_of(sqlite3 *db, int code)
 		       : 0;
 }
 
+/* After a failed write or sync the handle stays open: SQLite has not moved its mark in the log, so
+ * the next commit writes the same frames again, which is what a failed sync asks for. Another
+ * handle would find the frames of the failed commit, maybe whole, and make it true behind the
+ * ledger's back; the next start may, because the ledger is read anew there. */
 static void set_trouble(struct store *store, const char *text, bool damaged)
 {
 	bool changed = strcmp(store->trouble.text, text) != 0 || store->trouble.damaged != damaged;
@@ -101,8 +105,6 @@ int store_sqlite_failed(struct store *store, const char *doing)
 		kind = FAULT_DAMAGED;
 	else if ((code & 0xff) == SQLITE_NOMEM)
 		kind = FAULT_MEMORY;
-	/* What its cache holds may be what the disk does not: another handle reads the disk. */
-	store->suspect = store->suspect || is_damage(code) || (code & 0xff) == SQLITE_IOERR;
 	(void)fault_set(&store->fault, kind, "store '%s': %s: %s%s%s (SQLite %d)%s", store->path,
 			doing, message, error ? ": " : "", error ? strerror(error) : "", code,
 			remedy_of(code));
@@ -279,8 +281,6 @@ void store_begin(struct store *store)
 	store->fault = (struct fault){ .kind = FAULT_NONE };
 	store->writing = true;
 	store_step();
-	if (store_reopen(store) < 0)
-		return;
 	store_run(store, "BEGIN IMMEDIATE", "");
 }
 
@@ -385,24 +385,7 @@ static int connect(struct store *store, struct fault *fault)
 		return connect_failed(store, "defining functions", fault);
 	/* Only a file that is made now heeds it. */
 	(void)sqlite3_file_control(store->db, "main", SQLITE_FCNTL_RESERVE_BYTES, &reserve);
-	store->suspect = false;
 	return set_pragmas(store, fault);
-}
-
-int store_reopen(struct store *store)
-{
-	struct fault fault;
-
-	if (store->suspect)
-		disconnect(store);
-	if (store->db)
-		return 0;
-	if (connect(store, &fault) == 0)
-		return 0;
-	disconnect(store);
-	store->suspect = true;
-	store->fault = fault;
-	return -1;
 }
 
 /* All of it, which takes a second for each GB or two: only after an error, or where pages have no

@@ -16,10 +16,9 @@
 #define STORE_PAGE_SUM_BYTES 8u /* at the end of every page: store_pages.c */
 
 struct store {
-	sqlite3 *db; /* NULL: to be opened again before the next use */
+	sqlite3 *db;
 	char *path;
 	int lock_fd;
-	bool suspect; /* the handle saw an error that its cache may not know of */
 	struct store_trouble trouble;
 	store_tell_fn *tell;
 	void *tell_context;
@@ -77,8 +76,6 @@ int store_set_aside(const char *path, const char *why, struct fault *fault);
 /* The first sequence of a store that is made in place of one that was set aside; 0 = this one is
    not. */
 uint64_t store_rebuild_sequence(const char *path);
-/* Opens the handle again if it was closed because of an error. */
-int store_reopen(struct store *store);
 
 #define STORE_SHEETS_BYTES 2048u /* names of a release's sheets; later ones are told by number */
 /* One name a line, as many as fit whole. */

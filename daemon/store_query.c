@@ -67,10 +67,8 @@ int64_t *store_selected(struct store *store, const struct store_selection *selec
 
 void store_read(struct store *store)
 {
-	if (store->writing)
-		return;
-	store->fault = (struct fault){ .kind = FAULT_NONE };
-	(void)store_reopen(store); /* a failure is sticky until store_read_end() */
+	if (!store->writing)
+		store->fault = (struct fault){ .kind = FAULT_NONE };
 }
 
 int store_read_end(struct store *store, struct fault *fault)
