@@ -16,6 +16,7 @@
 struct parser {
 	const char *text, *at;
 	struct fault *fault;
+	bool no_memory; /* then whatever is missing is not the text's fault */
 };
 
 static const struct {
@@ -54,6 +55,9 @@ static void skip_blanks(struct parser *parser)
 
 static int expected(struct parser *parser, const char *what)
 {
+	if (parser->no_memory)
+		return fault_set(parser->fault, FAULT_MEMORY, "formula '%s': out of memory",
+				 parser->text);
 	return fault_set(parser->fault, FAULT_BAD_ARGUMENT,
 			 "formula '%s': expected %s at character %zu", parser->text, what,
 			 (size_t)(parser->at - parser->text) + 1);
@@ -84,6 +88,7 @@ static char *take_text(struct parser *parser, bool (*accepts)(char c))
 	while (accepts(*parser->at))
 		parser->at++;
 	text = strndup(start, (size_t)(parser->at - start));
+	parser->no_memory = parser->no_memory || !text;
 	while (text && *text && text[strlen(text) - 1] == ' ')
 		text[strlen(text) - 1] = '\0';
 	return text;
@@ -240,18 +245,21 @@ int formula_parse_name(const char *name, struct formula *ret_formula, struct win
 {
 	const char *brace = strrchr(name, '}');
 	const char *dot = strrchr(brace ? brace : name, '.');
+	struct fault why = { .kind = FAULT_NONE };
 	char series[FIGURE_NAME_MAX];
 
 	if (!dot || dot == name || !dot[1] || (size_t)(dot - name) >= sizeof(series))
 		goto unknown;
 	memcpy(series, name, (size_t)(dot - name));
 	series[dot - name] = '\0';
-	if (formula_parse(series, ret_formula, NULL) < 0)
+	if (formula_parse(series, ret_formula, &why) < 0)
 		goto unknown;
 	if (window_parse(dot + 1, ret_window, fault) == 0)
 		return 0;
 	formula_done(ret_formula);
 	return -1;
 unknown:
+	if (why.kind == FAULT_MEMORY)
+		return fault_set(fault, FAULT_MEMORY, "%s", why.text);
 	return fault_set(fault, FAULT_NO_SUCH_FIGURE, "no figure '%.100s'", name);
 }

@@ -9,13 +9,15 @@
 #include "options.h"
 
 #include <argp.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define USAGE_EXIT 2
+#define USAGE_EXIT     2
+#define NO_MEMORY_EXIT 75 /* EX_TEMPFAIL: started again later, it may work */
 
 enum key {
 	KEY_CONFIG = 256, /* above all characters: no short options */
@@ -238,12 +240,17 @@ static error_t take(int key, char *argument, struct argp_state *state)
 void options_parse(int argc, char **argv, struct options *ret_options)
 {
 	static const struct argp parser = { .options = rows, .parser = take, .doc = about };
+	error_t error;
 
 	/* libc's own variables, set rather than defined: a definition here would be hidden from it.
 	 */
 	argp_program_version = "straitd " STRAITD_VERSION;
 	argp_err_exit_status = USAGE_EXIT;
 	*ret_options = (struct options){ .role = ROLE_DAEMON };
-	if (argp_parse(&parser, argc, argv, 0, NULL, ret_options) != 0)
-		exit(USAGE_EXIT);
+	error = argp_parse(&parser, argc, argv, 0, NULL, ret_options);
+	if (error == 0)
+		return;
+	/* What is wrong with the words is told by argp; this is left. */
+	(void)fprintf(stderr, "straitd: cannot read the command line: %s\n", strerror(error));
+	exit(error == ENOMEM ? NO_MEMORY_EXIT : USAGE_EXIT);
 }

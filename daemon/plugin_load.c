@@ -33,6 +33,12 @@
 
 /* ── the file ──────────────────────────────────────────────────────────────────────────────── */
 
+/* What passes by itself is no reason to give the source up. */
+static enum fault_kind kind_of_errno(int error)
+{
+	return error == ENOMEM || error == EMFILE || error == ENFILE ? FAULT_MEMORY : FAULT_CONFIG;
+}
+
 static int take_fd(int *fd)
 {
 	int taken = *fd;
@@ -65,8 +71,9 @@ static int check_directory(const char *path, struct fault *fault)
 	(void)snprintf(directory, sizeof(directory), "%.*s",
 		       slash == path ? 1 : (int)(slash - path), path);
 	if (stat(directory, &status) < 0)
-		return fault_set(fault, FAULT_CONFIG, "cannot look at plugin directory '%s': %s",
-				 directory, strerror(errno));
+		return fault_set(fault, kind_of_errno(errno),
+				 "cannot look at plugin directory '%s': %s", directory,
+				 strerror(errno));
 	return check_owner("plugin directory", directory, &status, fault);
 }
 
@@ -81,13 +88,13 @@ static int open_checked(const char *path, struct fault *fault)
 	if (path[0] != '/')
 		return fault_set(fault, FAULT_CONFIG, "plugin path '%s' is not absolute", path);
 	if (!realpath(path, real))
-		return fault_set(fault, FAULT_CONFIG, "cannot open plugin '%s': %s", path,
+		return fault_set(fault, kind_of_errno(errno), "cannot open plugin '%s': %s", path,
 				 strerror(errno));
 	if (check_directory(path, fault) < 0 || check_directory(real, fault) < 0)
 		return -1;
 	fd = open(real, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	if (fd < 0 || fstat(fd, &status) < 0)
-		return fault_set(fault, FAULT_CONFIG, "cannot open plugin '%s': %s", path,
+		return fault_set(fault, kind_of_errno(errno), "cannot open plugin '%s': %s", path,
 				 strerror(errno));
 	if (!S_ISREG(status.st_mode))
 		return fault_set(fault, FAULT_CONFIG, "plugin '%s' is not a regular file", path);
@@ -330,7 +337,8 @@ static int check_formulas(const struct strait_plugin *plugin, const struct strai
 	int result;
 
 	if (check_parse(&text, &parsed, fault) < 0) {
-		fault->kind = FAULT_CONFIG;
+		if (fault->kind != FAULT_MEMORY)
+			fault->kind = FAULT_CONFIG;
 		return fault_prefix(fault, "plugin '%s': check '%s'", plugin->name, check->name);
 	}
 	result = check_side(plugin, check, &parsed.left, parsed.every, fault);
@@ -414,9 +422,10 @@ int plugin_load(const char *name, const char *path, const struct strait_plugin *
 	/* The copy stays open as long as the process: the loader takes two plugins with the same
 	   path for one, and a closed number would be given to the next. */
 	(void)snprintf(copy_path, sizeof(copy_path), "/proc/self/fd/%d", copy);
+	errno = 0;
 	library = dlopen(copy_path, RTLD_NOW | RTLD_LOCAL);
 	if (!library)
-		return fault_set(fault, FAULT_CONFIG, "cannot load plugin '%s': %s", path,
+		return fault_set(fault, kind_of_errno(errno), "cannot load plugin '%s': %s", path,
 				 dlerror());
 	plugin = dlsym(library, STRAIT_PLUGIN_SYMBOL);
 	if (!plugin)
