@@ -241,6 +241,8 @@ static void expect_takeover(void)
 	ck_assert_int_lt(clock_monotonic_ms() - begun, ANSWER_MAX_MS);
 	ck_assert_str_ne(old, dbus_bus_get_unique_name(fixture.service->connection));
 	ck_assert_msg(logged("missed commits from"), "%s", fixture.log);
+	if (getenv("STRAIT_SHOW"))
+		fprintf(stderr, "%s", fixture.log);
 	ck_assert(has_owner(BUS_NAME));
 	ck_assert_msg(!has_owner(old), "the bus keeps the closed connection");
 	ck_assert_str_eq(fixture.lost, "");
@@ -257,6 +259,43 @@ START_TEST(a_subscriber_that_does_not_read_is_overcome_again_and_again)
 	}
 	for (size_t i = 0; i < 2; i++)
 		bus_client_close(&deaf[i]);
+}
+END_TEST
+
+/* Each reply has 1.7 MB, and none is read. Others are answered, but for those whose reply was under
+   way when the connection was exchanged. */
+START_TEST(a_caller_that_does_not_read_harms_others_only_for_a_moment)
+{
+	static const char *const query[] = { "arrivals.people", "", "", "", "0" };
+	enum { CALLS = 120, ASKED = 300, REPLY_BYTES = 2 << 20 };
+	int64_t begun = clock_monotonic_ms();
+	struct bus_client deaf;
+	unsigned int answered = 0, lost = 0;
+
+	fake_ledger_set_points(fixture.ledger, BUS_SERIES_POINTS_MAX);
+	bus_client_open(&deaf, NULL, fixture.bus.address, BUS_NAME);
+	for (int i = 0; i < CALLS; i++) {
+		DBusMessage *message = bus_client_message(&deaf, BUS_ROOT, BUS_IFACE_MANAGER,
+							  "GetSeries", "sa{ss}ssx", query);
+
+		ck_assert(dbus_connection_send(deaf.connection, message, NULL));
+		dbus_message_unref(message);
+	}
+	dbus_connection_flush(deaf.connection);
+	while (answered < ASKED || !logged("a second connection")) {
+		const char *text = ask_figure(&fixture.client);
+
+		ck_assert_msg(clock_monotonic_ms() < begun + 2 * WAIT_MS, "%s", fixture.log);
+		if (*text == '(')
+			answered++;
+		else
+			lost++;
+		ck_assert_int_lt(dbus_connection_get_outgoing_size(fixture.service->connection),
+				 BUS_LOOP_OUTGOING_PAUSE + REPLY_BYTES);
+	}
+	ck_assert_uint_le(lost, 1); /* one was waiting */
+	ck_assert_uint_eq(times_logged("a second connection"), 1);
+	bus_client_close(&deaf);
 }
 END_TEST
 
@@ -277,6 +316,7 @@ static Suite *make_suite(void)
 	tcase_add_checked_fixture(stalled, start_wide, bus_fixture_stop);
 	tcase_set_timeout(stalled, 120);
 	tcase_add_test(stalled, a_subscriber_that_does_not_read_is_overcome_again_and_again);
+	tcase_add_test(stalled, a_caller_that_does_not_read_harms_others_only_for_a_moment);
 	suite_add_tcase(suite, stalled);
 	return suite;
 }
