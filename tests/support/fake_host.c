@@ -4,7 +4,7 @@
  * daemon/plugin_host.c. Owns deep copies of what a plugin hands over. Never touches a socket, a
  * clock or a store, so that a failing test is the plugin's fault.
  */
-#include "fake_host.h"
+#include "fake_host_private.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -23,33 +23,6 @@
 #define HANDED_OVER_MAX 256u /* copies a growing array makes room for at first */
 
 /* What one option of the plugin's table is set to. */
-struct value {
-	const char *key; /* whole key: "column.time" */
-	const char *text;
-};
-
-struct strait_source {
-	struct fake_host public;
-	void *state;
-	bool opened;
-	struct value *values;
-	size_t value_count;
-	char **strings; /* everything that was copied while recording */
-	size_t string_count;
-	void *cursor;
-	char *log;
-	size_t log_size;
-	struct fake_series series[FAKE_SERIES_MAX];
-	uint32_t series_count;
-};
-
-struct strait_document {
-	struct strait_source *source;
-	const char *name;
-	int fd;
-	uint64_t size;
-};
-
 /* ── memory: a test that runs out of it is over ─────────────────────────────────────────────── */
 
 static void give_up(const char *what, const char *which)
@@ -380,7 +353,61 @@ int strait_emit(struct strait_source *source, const struct strait_observation *o
 	return 0;
 }
 
-#include "fake_host_bulk.h"
+long strait_series(struct strait_source *source, uint32_t metric,
+		   const char *const labels[STRAIT_LABELS_MAX])
+{
+	struct strait_observation observation = { .struct_size = sizeof(observation),
+						  .metric = metric,
+						  .key = "none" };
+	struct fake_series *series = &source->series[source->series_count];
+
+	memcpy(observation.labels, labels, sizeof(observation.labels));
+	if (complaint(source->public.plugin, &observation))
+		return -EINVAL;
+	if (source->series_count == FAKE_SERIES_MAX)
+		return -ENOSPC;
+	series->metric = metric;
+	/* They outlive what fake_host_clear() forgets. */
+	for (size_t i = 0; i < STRAIT_LABELS_MAX; i++)
+		series->labels[i] = labels[i] ? strdup(labels[i]) : NULL;
+	return source->series_count++;
+}
+
+int strait_add(struct strait_source *source, const struct strait_addend *addends, size_t count)
+{
+	struct fake_host *host = &source->public;
+	int result = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		const struct strait_addend *addend = &addends[i];
+		const struct fake_series *series = &source->series[addend->series];
+		struct fake_observation copy = { .day = addend->day,
+						 .status = STRAIT_FINAL,
+						 .value = addend->value,
+						 .at = addend->at,
+						 .known_at_ms = addend->known_at_ms,
+						 .count = addend->count,
+						 .rows = addend->rows };
+
+		if (addend->series >= source->series_count || addend->count == 0 ||
+		    !isfinite(addend->value)) {
+			record_reject(source, &(struct fake_reject){ .at = addend->at,
+								     .raw = "",
+								     .why = "bad addend",
+								     .by_host = true });
+			result = -EINVAL;
+			continue;
+		}
+		copy.metric = series->metric;
+		copy.metric_name = host->plugin->metrics[copy.metric].name;
+		for (size_t j = 0; j < STRAIT_LABELS_MAX; j++)
+			copy.labels[j] = keep_text(source, series->labels[j]);
+		host->observations =
+			grow(host->observations, host->observation_count, sizeof(copy));
+		host->observations[host->observation_count++] = copy;
+	}
+	return result;
+}
 
 void strait_reject(struct strait_source *source, uint64_t at, const void *raw, size_t raw_size,
 		   const char *why, ...)
