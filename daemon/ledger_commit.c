@@ -156,7 +156,7 @@ static bool same_version(const struct batch_observation *a, const struct batch_o
 /* Hands over the version that starts at observations[i]; returns the index after it. */
 static size_t put_record(struct ledger *ledger, const struct store_release *release,
 			 const struct batch *batch, const struct mapped_series *mapped, size_t i,
-			 struct store_effects *effects, struct refusal *refusal)
+			 struct refusal *refusal)
 {
 	const struct batch_observation *identity = &batch->observations[i];
 	struct store_part parts[BATCH_VERSION_PARTS_MAX];
@@ -190,13 +190,13 @@ static size_t put_record(struct ledger *ledger, const struct store_release *rele
 					     .value = observation->value };
 	}
 	if (count)
-		store_record_put(ledger->store, release, identity, parts, count, effects);
+		store_record_put(ledger->store, release, identity, parts, count);
 	return i;
 }
 
 static void put_observations(struct ledger *ledger, const struct store_release *release,
 			     const struct batch *batch, const struct mapped_series *mapped,
-			     struct store_effects *effects, struct refusal *refusal)
+			     struct refusal *refusal)
 {
 	size_t i = 0, next_step = STEP_OBSERVATIONS;
 
@@ -245,7 +245,7 @@ static void put_observations(struct ledger *ledger, const struct store_release *
 				i++;
 				break;
 			}
-			i = put_record(ledger, release, batch, mapped, i, effects, refusal);
+			i = put_record(ledger, release, batch, mapped, i, refusal);
 			break;
 		}
 	}
@@ -342,7 +342,8 @@ static uint64_t put_batch(struct ledger *ledger, const struct ledger_source *sou
 			   &release);
 	mapped = map_series(ledger, source, batch);
 	if (mapped) {
-		put_observations(ledger, &release, batch, mapped, effects, &refusal);
+		put_observations(ledger, &release, batch, mapped, &refusal);
+		store_record_settle(ledger->store, &release, effects);
 		if (!store_failed(ledger->store))
 			store_content_put(ledger->store, &release,
 					  content_end(batch, mapped, now_ms));

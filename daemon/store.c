@@ -7,7 +7,7 @@
  * in which one verb failed is never committed. Never interprets SQLite's error texts; never repairs
  * a damaged file in place.
  */
-#include "store_internal.h"
+#include "store_record.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -296,6 +296,8 @@ int store_end(struct store *store, struct fault *fault)
 		return 0;
 	}
 	store->change_count = -1;
+	record_runs_forget(store);
+	store_puts_forget(store);
 	if (fault)
 		*fault = store->fault;
 	store->fault = (struct fault){ .kind = FAULT_NONE };
@@ -362,6 +364,8 @@ static int set_pragmas(struct store *store, struct fault *fault)
 
 static void disconnect(struct store *store)
 {
+	record_runs_forget(store);
+	store_puts_forget(store);
 	for (size_t i = 0; i < store->statement_count; i++)
 		(void)sqlite3_finalize(store->statements[i].statement); /* repeats an old error */
 	store->statement_count = 0;

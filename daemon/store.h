@@ -140,7 +140,8 @@ struct store_effects;
 void store_event_close(struct store *store, const struct store_release *release,
 		       const char *dataset, struct store_effects *effects);
 
-/* Record: one version with its parts. series[i] and distribution[i] belong to parts[i]. */
+/* Record: one version with its parts. It counts after store_record_settle(), which takes all that
+   the batch has put. */
 struct store_part {
 	int64_t series, metric;
 	uint64_t series_hash; /* of the metric's name and labels: orders equal versions the same in
@@ -152,7 +153,9 @@ struct store_part {
 };
 void store_record_put(struct store *store, const struct store_release *release,
 		      const struct batch_observation *identity, const struct store_part *parts,
-		      size_t count, struct store_effects *effects);
+		      size_t count);
+void store_record_settle(struct store *store, const struct store_release *release,
+			 struct store_effects *effects);
 
 /* Effects by metric id, a small growing list. */
 struct store_effects {

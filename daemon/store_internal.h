@@ -9,7 +9,7 @@
 
 #include "store.h"
 
-#define STORE_STATEMENTS_MAX 128u
+#define STORE_STATEMENTS_MAX 192u
 
 #define STORE_PATH_MAX	     4200u
 #define STORE_PAGE_BYTES     4096u
@@ -29,6 +29,8 @@ struct store {
 		sqlite3_stmt *statement;
 	} statements[STORE_STATEMENTS_MAX];
 	size_t statement_count;
+	struct store_puts *puts;     /* records of the batch in hand: store_record.c */
+	struct record_runs *records; /* what is known of the runs: store_record_run.c */
 	int64_t change_count; /* rows of the table change, with those of this transaction; -1 = to
 				 be counted */
 };
@@ -52,6 +54,9 @@ int store_sqlite_failed(struct store *store, const char *doing);
 /* Text column, never NULL. */
 const char *store_text(sqlite3_stmt *statement, int column);
 double store_real(sqlite3_stmt *statement, int column); /* NULL = NaN */
+
+/* Forgets the records that were put and not settled. */
+void store_puts_forget(struct store *store);
 
 int store_schema(struct store *store, struct fault *fault);
 /* The SQL functions spread_of() and spread_add(), over distributions of events (spread.h). SQLite's
@@ -107,7 +112,9 @@ void store_point_add(struct store *store, int64_t series, int32_t day,
 		     const struct store_tally *delta, struct store_effect *effect);
 /* The period was spoken of at that time: its date moves on, never back. */
 void store_point_touch(struct store *store, int64_t series, int32_t day, int64_t published_at_ms);
-void store_bucket_add(struct store *store, int64_t series, int32_t day, double value, int sign);
+/* So many values more (or fewer) in a bucket of a period; an empty bucket has no row. */
+void store_bucket_add(struct store *store, int64_t series, int32_t day, int64_t bucket,
+		      int64_t count);
 
 /* A growing list of T: pointer, count, capacity. */
 #define STORE_GROW(list, count, capacity)                                                          \
@@ -163,3 +170,5 @@ void store_records_as_of(struct store *store, int64_t as_of_ms, store_part_fn *e
 typedef void store_instant_fn(void *context, int64_t known_at_ms, int64_t release);
 void store_record_instants(struct store *store, const int64_t *series, size_t series_count,
 			   int32_t day, store_instant_fn *each, void *context);
+/* Versions of records that are kept, about: one that was said twice may be counted twice. */
+int64_t store_record_versions(struct store *store);

@@ -1,81 +1,37 @@
 /* SPDX-License-Identifier: MIT
  *
  * store_record.c - records: keyed observations of which a later version takes the place of an
- * earlier one. Main only.
+ * earlier one. Putting the versions of a batch. Main only.
  *
  * Invariant: point and bucket hold exactly the parts of those versions that count: of each key the
  * version with the greatest (known_at, rank, at, digest), unless another key's counting version
- * replaces that key. Every step that changes what counts takes back the old parts and adds the new
- * ones, so the order of arrival does not matter.
+ * replaces that key. Whatever changes what counts takes back the old parts and adds the new ones,
+ * so the order of arrival does not matter. The versions of a batch are gathered first: then each
+ * key is looked up once, in order, and each period is written once.
  */
-#include "store_internal.h"
-
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "fnv.h"
+#include "store_record.h"
+#include "store_sums.h"
 
-#define PART_BYTES                                                                                 \
-	26u /* series i64, day i32, status u8, distribution u8, value f64, metric u32              \
-	     */
-#define BATCH_VERSION_PARTS_MAX 32u
+#define STEP_KEYS 1000u /* a fault point of test builds after so many */
 
-struct version {
-	int64_t known_at, rank, digest, at, replaces;
-	int64_t release; /* read by each_key_as_of() only */
-	struct store_part parts[BATCH_VERSION_PARTS_MAX];
-	size_t part_count;
+/* ── gathering ─────────────────────────────────────────────────────────────────────────────── */
+
+/* A version as it was put. */
+struct put {
+	int64_t key, known_at, rank, digest, at, replaces;
+	uint32_t first_part, part_count;
 };
 
-static bool is_after(const struct version *a, const struct version *b)
-{
-	if (a->known_at != b->known_at)
-		return a->known_at > b->known_at;
-	if (a->rank != b->rank)
-		return a->rank > b->rank;
-	if (a->at != b->at)
-		return a->at > b->at;
-	return a->digest > b->digest;
-}
-
-static size_t encode_parts(const struct store_part *parts, size_t count, unsigned char *out)
-{
-	unsigned char *cursor = out;
-
-	for (size_t i = 0; i < count; i++) {
-		uint32_t metric = (uint32_t)parts[i].metric;
-
-		memcpy(cursor, &parts[i].series, 8);
-		memcpy(cursor + 8, &parts[i].day, 4);
-		cursor[12] = parts[i].status;
-		cursor[13] = parts[i].distribution;
-		memcpy(cursor + 14, &parts[i].value, 8);
-		memcpy(cursor + 22, &metric, 4);
-		cursor += PART_BYTES;
-	}
-	return (size_t)(cursor - out);
-}
-
-static size_t decode_parts(const unsigned char *in, size_t size, struct store_part *parts)
-{
-	size_t count = size / PART_BYTES;
-
-	if (count > BATCH_VERSION_PARTS_MAX)
-		count = BATCH_VERSION_PARTS_MAX;
-	for (size_t i = 0; i < count; i++, in += PART_BYTES) {
-		uint32_t metric;
-
-		memcpy(&parts[i].series, in, 8);
-		memcpy(&parts[i].day, in + 8, 4);
-		parts[i].status = in[12];
-		parts[i].distribution = in[13] != 0;
-		memcpy(&parts[i].value, in + 14, 8);
-		memcpy(&metric, in + 22, 4);
-		parts[i].metric = metric;
-	}
-	return count;
-}
+struct store_puts {
+	struct put *items;
+	size_t count, capacity;
+	struct store_part *parts;
+	size_t part_count, part_capacity;
+};
 
 /* Only to order versions that are equal in everything else. */
 static int64_t digest_of(const struct store_part *parts, size_t count, uint64_t replaces)
@@ -91,43 +47,390 @@ static int64_t digest_of(const struct store_part *parts, size_t count, uint64_t 
 	return (int64_t)digest;
 }
 
-/* The version of a key that counts; false when there is none. */
-static bool best_version(struct store *store, int64_t source, int64_t key, struct version *ret_best)
+void store_puts_forget(struct store *store)
 {
-	sqlite3_stmt *row = store_sql(
-		store, "SELECT known_at, rank, digest, at, replaces, parts FROM record"
-		       " WHERE source = ? AND key = ?"
-		       " ORDER BY known_at DESC, rank DESC, at DESC, digest DESC LIMIT 1");
+	if (!store->puts)
+		return;
+	free(store->puts->items);
+	free(store->puts->parts);
+	free(store->puts);
+	store->puts = NULL;
+}
 
-	store_bind(store, row, "ii", source, key);
-	if (!store_row(store, row))
+static void no_memory(struct store *store)
+{
+	(void)store_fail(store, FAULT_MEMORY, "store: out of memory");
+}
+
+void store_record_put(struct store *store, const struct store_release *release,
+		      const struct batch_observation *identity, const struct store_part *parts,
+		      size_t count)
+{
+	struct store_puts *puts = store->puts;
+
+	if (count > BATCH_VERSION_PARTS_MAX) {
+		(void)store_fail(store, FAULT_PROTOCOL,
+				 "a record version of %zu parts; the limit is %u", count,
+				 BATCH_VERSION_PARTS_MAX);
+		return;
+	}
+	if (!puts)
+		puts = store->puts = calloc(1, sizeof(*puts));
+	if (!puts || !STORE_GROW(puts->items, puts->count, puts->capacity)) {
+		no_memory(store);
+		return;
+	}
+	while (puts->part_count + count > puts->part_capacity) {
+		if (!store_grow((void **)&puts->parts, sizeof(puts->parts[0]),
+				&puts->part_capacity)) {
+			no_memory(store);
+			return;
+		}
+	}
+	puts->items[puts->count++] = (struct put){
+		.key = (int64_t)identity->key,
+		.known_at =
+			identity->known_at_ms ? identity->known_at_ms : release->published_at_ms,
+		.rank = (int64_t)identity->rank,
+		.digest = digest_of(parts, count, identity->replaces),
+		.at = (int64_t)identity->at,
+		.replaces = (int64_t)identity->replaces,
+		.first_part = (uint32_t)puts->part_count,
+		.part_count = (uint32_t)count,
+	};
+	if (count)
+		memcpy(&puts->parts[puts->part_count], parts, count * sizeof(parts[0]));
+	puts->part_count += count;
+}
+
+static int compare_puts(const void *a, const void *b)
+{
+	const struct put *left = a, *right = b;
+
+	return (left->key > right->key) - (left->key < right->key);
+}
+
+/* ── finding what is known ─────────────────────────────────────────────────────────────────── */
+
+/* A stored version of one of the keys that were asked. */
+struct found {
+	size_t start, size; /* its body */
+	uint32_t next;	    /* index + 1 of the one found before it for the key, in an older run */
+};
+
+struct finds {
+	struct found *items;
+	size_t count, capacity;
+	unsigned char *bodies;
+	size_t body_bytes, body_capacity;
+	uint32_t *heads; /* by key: index + 1 of the one found last, in the newest run */
+};
+
+static void finds_done(struct finds *finds)
+{
+	free(finds->items);
+	free(finds->bodies);
+	free(finds->heads);
+}
+
+static bool add_found(struct finds *finds, size_t key_index, const struct record_cursor *cursor)
+{
+	while (finds->body_bytes + cursor->size > finds->body_capacity)
+		if (!store_grow((void **)&finds->bodies, 1, &finds->body_capacity))
+			return false;
+	if (!STORE_GROW(finds->items, finds->count, finds->capacity))
 		return false;
-	ret_best->known_at = sqlite3_column_int64(row, 0);
-	ret_best->rank = sqlite3_column_int64(row, 1);
-	ret_best->digest = sqlite3_column_int64(row, 2);
-	ret_best->at = sqlite3_column_int64(row, 3);
-	ret_best->replaces = sqlite3_column_int64(row, 4);
-	ret_best->part_count = decode_parts(sqlite3_column_blob(row, 5),
-					    (size_t)sqlite3_column_bytes(row, 5), ret_best->parts);
-	(void)sqlite3_reset(row); /* one row was wanted */
+	memcpy(finds->bodies + finds->body_bytes, cursor->body, cursor->size);
+	finds->items[finds->count] = (struct found){ .start = finds->body_bytes,
+						     .size = cursor->size,
+						     .next = finds->heads[key_index] };
+	finds->body_bytes += cursor->size;
+	finds->heads[key_index] = (uint32_t)++finds->count;
 	return true;
 }
 
-static void apply(struct store *store, const struct version *version, int sign,
-		  struct store_effects *effects)
-{
-	for (size_t i = 0; i < version->part_count; i++) {
-		const struct store_part *part = &version->parts[i];
-		struct store_effect *effect = store_effects_of(effects, part->metric);
-		struct store_tally delta = { 0 };
+/* The place in a run up to which it has been read. */
+struct place {
+	int64_t page; /* -1 = none */
+	struct record_buffer buffer;
+	struct record_cursor cursor;
+	bool has; /* the cursor stands on an entry that was not used */
+};
 
-		store_tally_add(&delta, part->value, part->status, sign);
-		store_point_add(store, part->series, part->day, &delta, effect);
-		if (part->distribution && part->status != STRAIT_MISSING &&
-		    part->status != STRAIT_SUPPRESSED)
-			store_bucket_add(store, part->series, part->day, part->value, sign);
+/* Adds what the page has of the key. */
+static void find_in_page(struct store *store, const struct record_run *run, int64_t page,
+			 int64_t key, size_t key_index, struct place *place, struct finds *finds)
+{
+	if (place->page != page) {
+		if (!record_page_read(store, run, page, &place->buffer, &place->cursor))
+			return;
+		place->page = page;
+		place->has = false;
+	}
+	while (place->has || record_next(&place->cursor)) {
+		place->has = place->cursor.key > key;
+		if (place->has)
+			return;
+		if (place->cursor.key == key && !add_found(finds, key_index, &place->cursor)) {
+			no_memory(store);
+			return;
+		}
+	}
+	if (place->cursor.damaged)
+		(void)store_fail(
+			store, FAULT_SYSTEM,
+			"store: page %lld of record run %lld is damaged; move the file aside (keep it) and import the documents in the spools' done/ directories again",
+			(long long)page, (long long)run->id);
+}
+
+/* keys: in order, each once. */
+static void find_in_run(struct store *store, struct record_run *run, const int64_t *keys,
+			size_t count, struct finds *finds)
+{
+	struct place place = { .page = -1 };
+
+	if (!record_run_index(store, run))
+		return;
+	run->hint = 0;
+	for (size_t i = 0; i < count && !store_failed(store); i++) {
+		size_t first = record_run_seek(run, keys[i]);
+
+		for (size_t page = first; page < (size_t)run->pages &&
+					  (page == first || run->first_keys[page] == keys[i]);
+		     page++)
+			if (record_page_may_hold(run, page, keys[i]))
+				find_in_page(store, run, (int64_t)page, keys[i], i, &place, finds);
+	}
+	run->hint = 0;
+	free(place.buffer.data);
+}
+
+static bool find_keys(struct store *store, int64_t source, const int64_t *keys, size_t count,
+		      struct finds *finds)
+{
+	struct record_run **live;
+	size_t runs = record_live_runs(store, source, &live);
+
+	finds->heads = calloc(count + 1, sizeof(*finds->heads));
+	if (!finds->heads)
+		no_memory(store);
+	for (size_t i = runs; i-- > 0 && !store_failed(store);) /* oldest first */
+		find_in_run(store, live[i], keys, count, finds);
+	free(live);
+	return !store_failed(store);
+}
+
+/* ── one key ───────────────────────────────────────────────────────────────────────────────── */
+
+/* A version of the key in hand, stored or put. */
+struct said {
+	struct record_head version;
+	size_t order;		   /* stored: 0 = in the newest run; put: after all of those */
+	const struct put *put;	   /* NULL = stored */
+	const unsigned char *body; /* of a stored one */
+	size_t size;
+	bool is_new; /* to be written */
+};
+
+/* The key's counting version now replaces another key than before; 0 = none. */
+struct turn {
+	int64_t key, before, after;
+};
+
+struct settling {
+	struct store *store;
+	const struct store_release *release;
+	const struct store_puts *puts;
+	const struct finds *finds;
+	struct store_effects *effects;
+	struct store_sums sums;
+	struct said *saids; /* of the key in hand */
+	size_t said_count, said_capacity;
+	bool any_replaced; /* of the source, before this batch */
+	struct turn *turns;
+	size_t turn_count, turn_capacity;
+	int64_t kept_release, kept_published, kept_tie; /* a release that was looked up */
+	struct record_version whole;			/* in hand */
+	struct record_writer writer;
+};
+
+/* Like record_is_after(), but without the place: where it was said may change. */
+static int compare_saids(const void *a, const void *b)
+{
+	const struct said *left = a, *right = b;
+
+	if (left->version.known_at != right->version.known_at)
+		return left->version.known_at < right->version.known_at ? -1 : 1;
+	if (left->version.rank != right->version.rank)
+		return left->version.rank < right->version.rank ? -1 : 1;
+	if (left->version.digest != right->version.digest)
+		return left->version.digest < right->version.digest ? -1 : 1;
+	return (left->order > right->order) - (left->order < right->order);
+}
+
+static struct said *add_said(struct settling *settling)
+{
+	if (!STORE_GROW(settling->saids, settling->said_count, settling->said_capacity)) {
+		no_memory(settling->store);
+		return NULL;
+	}
+	return &settling->saids[settling->said_count++];
+}
+
+static void damaged(struct store *store)
+{
+	(void)store_fail(
+		store, FAULT_SYSTEM,
+		"store: a record version is damaged; move the file aside (keep it) and import the documents in the spools' done/ directories again");
+}
+
+static void gather_stored(struct settling *settling, size_t key_index)
+{
+	const struct finds *finds = settling->finds;
+	struct record_version version;
+	size_t order = 0;
+
+	for (uint32_t at = finds->heads[key_index]; at; at = finds->items[at - 1].next) {
+		const struct found *found = &finds->items[at - 1];
+		struct said *said = add_said(settling);
+
+		if (!said)
+			return;
+		if (!record_decode(finds->bodies + found->start, found->size, &version)) {
+			damaged(settling->store);
+			return;
+		}
+		said->put = NULL;
+		said->body = finds->bodies + found->start;
+		said->size = found->size;
+		said->order = order++;
+		said->is_new = false;
+		said->version = version.head;
+	}
+}
+
+static void gather_put(struct settling *settling, const struct put *put)
+{
+	struct said *said = add_said(settling);
+
+	if (!said)
+		return;
+	said->put = put;
+	said->body = NULL;
+	said->order = SIZE_MAX;
+	said->is_new = true;
+	said->version.known_at = put->known_at;
+	said->version.rank = put->rank;
+	said->version.digest = put->digest;
+	said->version.at = put->at;
+	said->version.release = settling->release->id;
+	said->version.replaces = put->replaces;
+}
+
+static bool is_earlier(struct settling *settling, int64_t release)
+{
+	const struct store_release *ours = settling->release;
+
+	if (settling->kept_release != release) {
+		struct store *store = settling->store;
+		sqlite3_stmt *row =
+			store_sql(store, "SELECT published_at, tie FROM release WHERE id = ?");
+
+		store_bind(store, row, "i", release);
+		if (!store_row(store, row))
+			return false;
+		settling->kept_published = sqlite3_column_int64(row, 0);
+		settling->kept_tie = sqlite3_column_int64(row, 1);
+		settling->kept_release = release;
+		(void)sqlite3_reset(row); /* one row was wanted */
+	}
+	return settling->kept_published != ours->published_at_ms
+		       ? settling->kept_published < ours->published_at_ms
+		       : settling->kept_tie < ours->tie;
+}
+
+/* Where a version was said: of several places the earliest release, and in it the place furthest
+   on. So what is kept does not depend on which copy came first. */
+static void settle_place(struct settling *settling, struct said *kept, const struct said *again)
+{
+	int64_t release = settling->release->id;
+
+	if (kept->version.release == release) {
+		if (again->version.at <= kept->version.at)
+			return;
+	} else if (is_earlier(settling, kept->version.release)) {
+		return;
+	}
+	kept->version.at = again->version.at;
+	kept->version.release = release;
+	kept->is_new = true;
+}
+
+/* Each version once: as stored, else as put first. */
+static void join_saids(struct settling *settling)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < settling->said_count; i++) {
+		struct said *last = kept ? &settling->saids[kept - 1] : NULL;
+
+		if (last && record_is_same(&last->version, &settling->saids[i].version)) {
+			if (settling->saids[i].put)
+				settle_place(settling, last, &settling->saids[i]);
+			continue;
+		}
+		if (kept != i)
+			settling->saids[kept] = settling->saids[i];
+		kept++;
+	}
+	settling->said_count = kept;
+}
+
+/* The whole version, in settling->whole. */
+static void load(struct settling *settling, const struct said *said)
+{
+	struct record_version *whole = &settling->whole;
+
+	whole->part_count = 0;
+	if (said->put) {
+		whole->part_count = said->put->part_count;
+		memcpy(whole->parts, &settling->puts->parts[said->put->first_part],
+		       said->put->part_count * sizeof(whole->parts[0]));
+	} else if (!record_decode(said->body, said->size, whole)) {
+		damaged(settling->store);
+	}
+	whole->head = said->version;
+}
+
+static void apply(struct settling *settling, const struct said *said, int sign)
+{
+	load(settling, said);
+	for (size_t i = 0; i < settling->whole.part_count; i++) {
+		const struct store_part *part = &settling->whole.parts[i];
+
+		store_sums_add(settling->store, &settling->sums, part, sign);
 		if (sign < 0)
-			effect->revised = true;
+			store_effects_of(settling->effects, part->metric)->revised = true;
+	}
+}
+
+static void write_new(struct settling *settling, int64_t key)
+{
+	unsigned char body[RECORD_ENTRY_BYTES];
+
+	for (size_t i = 0; i < settling->said_count && !store_failed(settling->store); i++) {
+		struct said *said = &settling->saids[i];
+
+		if (!said->is_new)
+			continue;
+		if (!settling->writer.run)
+			settling->writer.run =
+				record_run_new(settling->store, settling->release->source,
+					       /* level= */ 0, /* age= */ 0, RECORD_LIVE);
+		if (!settling->writer.run)
+			return;
+		load(settling, said);
+		record_write(&settling->writer, key, body, record_encode(&settling->whole, body));
 	}
 }
 
@@ -137,11 +440,133 @@ static bool is_replaced(struct store *store, int64_t source, int64_t key)
 			    0, "ii", source, key) != 0;
 }
 
-/* `by` begins (or ends) to take the place of `key`. */
-static void set_replaced(struct store *store, int64_t source, int64_t key, int64_t by, bool begins,
-			 struct store_effects *effects)
+/* The stored version that counted so far; false = none. Before join_saids(), after sorting. */
+static bool best_stored(const struct settling *settling, struct said *ret_best)
 {
-	struct version hidden;
+	bool any = false;
+
+	for (size_t i = 0; i < settling->said_count; i++) {
+		const struct said *said = &settling->saids[i];
+
+		/* in an older run: of the past */
+		if (said->put || (i && record_is_same(&said[-1].version, &said->version)))
+			continue;
+		if (!any || record_is_after(&said->version, &ret_best->version))
+			*ret_best = *said;
+		any = true;
+	}
+	return any;
+}
+
+static const struct said *best_now(const struct settling *settling)
+{
+	const struct said *best = &settling->saids[0];
+
+	for (size_t i = 1; i < settling->said_count; i++)
+		if (record_is_after(&settling->saids[i].version, &best->version))
+			best = &settling->saids[i];
+	return best;
+}
+
+static void note_turn(struct settling *settling, int64_t key, int64_t before, int64_t after)
+{
+	if (before == after)
+		return;
+	if (!STORE_GROW(settling->turns, settling->turn_count, settling->turn_capacity)) {
+		no_memory(settling->store);
+		return;
+	}
+	settling->turns[settling->turn_count++] = (struct turn){ key, before, after };
+}
+
+/* Puts [first, end) are of this key. */
+static void settle_key(struct settling *settling, size_t key_index, const struct put *first,
+		       const struct put *end)
+{
+	int64_t key = first->key;
+	const struct said *after;
+	struct said before;
+	bool existed, replaced;
+
+	settling->said_count = 0;
+	gather_stored(settling, key_index);
+	for (const struct put *put = first; put < end; put++)
+		gather_put(settling, put);
+	if (store_failed(settling->store))
+		return;
+	if (settling->said_count > 1)
+		qsort(settling->saids, settling->said_count, sizeof(settling->saids[0]),
+		      compare_saids);
+	existed = best_stored(settling, &before);
+	join_saids(settling);
+	after = best_now(settling);
+	write_new(settling, key);
+	if (existed && record_is_same(&before.version, &after->version))
+		return;
+	replaced = settling->any_replaced &&
+		   is_replaced(settling->store, settling->release->source, key);
+	if (!replaced && (!existed || before.version.digest != after->version.digest)) {
+		if (existed)
+			apply(settling, &before, -1);
+		apply(settling, after, 1);
+	}
+	note_turn(settling, key, existed ? before.version.replaces : 0, after->version.replaces);
+}
+
+static void settle_keys(struct settling *settling)
+{
+	const struct store_puts *puts = settling->puts;
+	size_t next_step = STEP_KEYS;
+
+	for (size_t i = 0, k = 0; i < puts->count && !store_failed(settling->store); k++) {
+		size_t end = i + 1;
+
+		while (end < puts->count && puts->items[end].key == puts->items[i].key)
+			end++;
+		settle_key(settling, k, &puts->items[i], &puts->items[end]);
+		if (end >= next_step) {
+			store_step();
+			next_step += STEP_KEYS;
+		}
+		i = end;
+	}
+	if (settling->writer.run)
+		record_write_end(&settling->writer);
+}
+
+/* ── the place of another key ──────────────────────────────────────────────────────────────── */
+
+/* The version of a stored key that counts; false when there is none. */
+static bool best_version(struct store *store, int64_t source, int64_t key,
+			 struct record_version *ret_best)
+{
+	struct finds finds = { 0 };
+	struct settling settling = { .store = store, .finds = &finds };
+	struct said best;
+	bool any = false;
+
+	if (find_keys(store, source, &key, 1, &finds)) {
+		gather_stored(&settling, 0);
+		if (settling.said_count > 1)
+			qsort(settling.saids, settling.said_count, sizeof(settling.saids[0]),
+			      compare_saids);
+		any = !store_failed(store) && best_stored(&settling, &best);
+		if (any) {
+			load(&settling, &best);
+			*ret_best = settling.whole;
+		}
+	}
+	free(settling.saids);
+	finds_done(&finds);
+	return any && !store_failed(store);
+}
+
+/* `by` begins (or ends) to take the place of `key`. */
+static void set_replaced(struct settling *settling, int64_t key, int64_t by, bool begins)
+{
+	struct store *store = settling->store;
+	int64_t source = settling->release->source;
+	struct record_version hidden;
 	bool before, after;
 
 	if (!key || key == by)
@@ -157,331 +582,92 @@ static void set_replaced(struct store *store, int64_t source, int64_t key, int64
 			  "DELETE FROM replacement WHERE source = ? AND key = ? AND by_key = ?",
 			  "iii", source, key, by);
 	after = is_replaced(store, source, key);
-	if (before != after && best_version(store, source, key, &hidden))
-		apply(store, &hidden, after ? -1 : 1, effects);
-}
-
-/* Where a version was said: of several places the earliest release, and in it the place furthest
-   on. So what is kept does not depend on which copy came first. */
-static void settle_place(struct store *store, const struct store_release *release, int64_t *at,
-			 int64_t *ret_release, sqlite3_stmt *kept)
-{
-	int64_t kept_release = sqlite3_column_int64(kept, 0),
-		kept_at = sqlite3_column_int64(kept, 1);
-	int64_t published = sqlite3_column_int64(kept, 2), tie = sqlite3_column_int64(kept, 3);
-	bool earlier = published != release->published_at_ms ? published < release->published_at_ms
-							     : tie < release->tie;
-
-	(void)sqlite3_reset(kept); /* one row was wanted */
-	if (kept_release != release->id && earlier) {
-		*at = kept_at;
-		*ret_release = kept_release;
-	} else if (kept_release == release->id && kept_at > *at) {
-		*at = kept_at;
+	if (before == after || !best_version(store, source, key, &hidden))
+		return;
+	for (size_t i = 0; i < hidden.part_count; i++) {
+		store_sums_add(store, &settling->sums, &hidden.parts[i], after ? -1 : 1);
+		if (after)
+			store_effects_of(settling->effects, hidden.parts[i].metric)->revised = true;
 	}
-	(void)store;
 }
 
-static void put_version(struct store *store, const struct store_release *release,
-			const struct batch_observation *identity, int64_t known_at,
-			const struct store_part *parts, size_t count)
+static void settle_turns(struct settling *settling)
 {
-	unsigned char blob[BATCH_VERSION_PARTS_MAX * PART_BYTES];
-	int64_t key = (int64_t)identity->key, digest = digest_of(parts, count, identity->replaces);
-	int64_t at = (int64_t)identity->at, said_by = release->id;
-	sqlite3_stmt *kept = store_sql(
-		store, "SELECT v.release, v.at, r.published_at, r.tie FROM record v"
-		       " JOIN release r ON r.id = v.release WHERE v.source = ? AND v.key = ?"
-		       " AND v.known_at = ? AND v.rank = ? AND v.digest = ?");
+	for (size_t i = 0; i < settling->turn_count && !store_failed(settling->store); i++) {
+		const struct turn *turn = &settling->turns[i];
 
-	store_bind(store, kept, "iiiii", release->source, key, known_at, (int64_t)identity->rank,
-		   digest);
-	if (store_row(store, kept))
-		settle_place(store, release, &at, &said_by, kept);
-	store_run(
-		store,
-		"INSERT INTO record (source, key, known_at, rank, digest, at, release, replaces, parts)"
-		" VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
-		" ON CONFLICT (source, key, known_at, rank, digest) DO UPDATE SET at = excluded.at, release = excluded.release",
-		"iiiiiiiib", release->source, key, known_at, (int64_t)identity->rank, digest, at,
-		said_by, (int64_t)identity->replaces, blob, encode_parts(parts, count, blob));
-	/* A period is as new as the newest statement about it, also one that does not count (any
-	 * more). */
-	for (size_t i = 0; i < count; i++)
-		store_point_touch(store, parts[i].series, parts[i].day, known_at);
-}
-
-void store_record_put(struct store *store, const struct store_release *release,
-		      const struct batch_observation *identity, const struct store_part *parts,
-		      size_t count, struct store_effects *effects)
-{
-	int64_t known_at = identity->known_at_ms ? identity->known_at_ms : release->published_at_ms;
-	int64_t key = (int64_t)identity->key;
-	struct version before, after;
-	bool existed, replaced;
-
-	if (count > BATCH_VERSION_PARTS_MAX) {
-		(void)store_fail(store, FAULT_PROTOCOL,
-				 "a record version of %zu parts; the limit is %u", count,
-				 BATCH_VERSION_PARTS_MAX);
-		return;
+		set_replaced(settling, turn->before, turn->key, false);
+		set_replaced(settling, turn->after, turn->key, true);
 	}
-	existed = best_version(store, release->source, key, &before);
-	put_version(store, release, identity, known_at, parts, count);
-	if (!best_version(store, release->source, key, &after))
-		return;
-	if (existed && before.digest == after.digest && before.known_at == after.known_at &&
-	    before.rank == after.rank)
-		return;
-	replaced = is_replaced(store, release->source, key);
-	if (existed && !replaced && before.digest != after.digest)
-		apply(store, &before, -1, effects);
-	if (!replaced && (!existed || before.digest != after.digest))
-		apply(store, &after, 1, effects);
-	if (existed && before.replaces == after.replaces)
-		return;
-	if (existed)
-		set_replaced(store, release->source, before.replaces, key, false, effects);
-	set_replaced(store, release->source, after.replaces, key, true, effects);
 }
 
-/* ── as known on a date ────────────────────────────────────────────────────────────────────── */
+/* ── the batch ─────────────────────────────────────────────────────────────────────────────── */
 
-struct key_set {
+/* A period is as new as the newest statement about it, also one that does not count (any more). */
+static void touch_periods(struct settling *settling)
+{
+	const struct store_puts *puts = settling->puts;
+
+	for (size_t i = 0; i < puts->count && !store_failed(settling->store); i++)
+		for (uint32_t k = 0; k < puts->items[i].part_count; k++)
+			store_sums_touch(settling->store, &settling->sums,
+					 &puts->parts[puts->items[i].first_part + k],
+					 puts->items[i].known_at);
+}
+
+/* The keys of the puts, in order, each once; to be freed. */
+static int64_t *keys_of(struct store *store, const struct store_puts *puts, size_t *ret_count)
+{
+	int64_t *keys = malloc((puts->count + 1) * sizeof(*keys));
+	size_t count = 0;
+
+	if (!keys)
+		no_memory(store);
+	for (size_t i = 0; keys && i < puts->count; i++)
+		if (!count || keys[count - 1] != puts->items[i].key)
+			keys[count++] = puts->items[i].key;
+	*ret_count = count;
+	return keys;
+}
+
+static void settle(struct store *store, const struct store_release *release,
+		   struct store_puts *puts, struct store_effects *effects)
+{
+	struct finds finds = { 0 };
+	struct settling settling = { .store = store,
+				     .release = release,
+				     .puts = puts,
+				     .finds = &finds,
+				     .effects = effects,
+				     .writer = { .store = store } };
+	size_t key_count;
 	int64_t *keys;
-	size_t count, capacity;
-};
 
-static int compare_keys(const void *a, const void *b)
-{
-	const int64_t *left = a, *right = b;
-
-	return (*left > *right) - (*left < *right);
-}
-
-typedef void each_version_fn(struct store *store, void *context, int64_t key,
-			     const struct version *version);
-
-/* Calls back once a key with the version that counted at that instant, replaced or not. */
-static void each_key_as_of(struct store *store, int64_t source, int64_t as_of_ms,
-			   each_version_fn *each, void *context)
-{
-	sqlite3_stmt *row = store_sql(
-		store,
-		"SELECT key, known_at, rank, digest, at, replaces, parts, release FROM record"
-		" WHERE source = ? AND known_at <= ? ORDER BY key, known_at, rank");
-	struct version best = { 0 }, next = { 0 };
-	int64_t key = 0;
-	bool have = false;
-
-	store_bind(store, row, "ii", source, as_of_ms);
-	while (store_row(store, row)) {
-		if (have && sqlite3_column_int64(row, 0) != key) {
-			each(store, context, key, &best);
-			have = false;
-		}
-		key = sqlite3_column_int64(row, 0);
-		next.known_at = sqlite3_column_int64(row, 1);
-		next.rank = sqlite3_column_int64(row, 2);
-		next.digest = sqlite3_column_int64(row, 3);
-		next.at = sqlite3_column_int64(row, 4);
-		next.replaces = sqlite3_column_int64(row, 5);
-		next.release = sqlite3_column_int64(row, 7);
-		if (have && !is_after(&next, &best))
-			continue;
-		next.part_count = decode_parts(sqlite3_column_blob(row, 6),
-					       (size_t)sqlite3_column_bytes(row, 6), next.parts);
-		best = next;
-		have = true;
+	qsort(puts->items, puts->count, sizeof(puts->items[0]), compare_puts);
+	keys = keys_of(store, puts, &key_count);
+	settling.any_replaced =
+		store_number(store, "SELECT 1 FROM replacement WHERE source = ? LIMIT 1", 0, "i",
+			     release->source) != 0;
+	store_step();
+	if (keys && find_keys(store, release->source, keys, key_count, &finds)) {
+		settle_keys(&settling);
+		store_step();
+		settle_turns(&settling);
+		touch_periods(&settling);
+		store_sums_write(store, &settling.sums, effects);
+		record_tidy(store, release->source, puts->count);
 	}
-	if (row)
-		(void)sqlite3_reset(row); /* a callback may have failed before the end */
-	if (have)
-		each(store, context, key, &best);
+	free(keys);
+	free(settling.saids);
+	free(settling.turns);
+	store_sums_done(&settling.sums);
+	finds_done(&finds);
 }
 
-static void collect_replaced(struct store *store, void *context, int64_t key,
-			     const struct version *version)
+void store_record_settle(struct store *store, const struct store_release *release,
+			 struct store_effects *effects)
 {
-	struct key_set *set = context;
-
-	if (!version->replaces || version->replaces == key)
-		return;
-	if (!STORE_GROW(set->keys, set->count, set->capacity)) {
-		(void)store_fail(store, FAULT_MEMORY, "store: out of memory");
-		return;
-	}
-	set->keys[set->count++] = version->replaces;
-}
-
-struct emit {
-	const struct key_set *replaced;
-	store_record_fn *each;
-	void *context;
-};
-
-static void emit_version(struct store *store, void *context, int64_t key,
-			 const struct version *version)
-{
-	const struct emit *emit = context;
-	struct store_record record = { .parts = version->parts,
-				       .part_count = version->part_count,
-				       .known_at_ms = version->known_at,
-				       .release = version->release,
-				       .at = (uint64_t)version->at };
-
-	(void)store; /* same signature as collect_replaced */
-	if (emit->replaced->count &&
-	    bsearch(&key, emit->replaced->keys, emit->replaced->count, sizeof(key), compare_keys))
-		return;
-	emit->each(emit->context, &record);
-}
-
-void store_records_counting(struct store *store, int64_t as_of_ms, store_record_fn *each,
-			    void *context)
-{
-	int64_t sources = store_number(store, "SELECT max(id) FROM source", 0, "");
-
-	for (int64_t source = 1; source <= sources && !store_failed(store); source++) {
-		struct key_set replaced = { 0 };
-		struct emit emit = { .replaced = &replaced, .each = each, .context = context };
-
-		each_key_as_of(store, source, as_of_ms, collect_replaced, &replaced);
-		if (replaced.count)
-			qsort(replaced.keys, replaced.count, sizeof(replaced.keys[0]),
-			      compare_keys);
-		each_key_as_of(store, source, as_of_ms, emit_version, &emit);
-		free(replaced.keys);
-	}
-}
-
-struct part_sink {
-	store_part_fn *each;
-	void *context;
-};
-
-static void sink_parts(void *context, const struct store_record *record)
-{
-	const struct part_sink *sink = context;
-
-	for (size_t i = 0; i < record->part_count; i++)
-		sink->each(sink->context, &record->parts[i], record->known_at_ms,
-			   /* counts= */ true);
-}
-
-/* Every version known by then makes its periods that new, whether it counts or not; as
- * put_version() does for now. */
-static void touch_parts(struct store *store, int64_t as_of_ms, const struct part_sink *sink)
-{
-	sqlite3_stmt *row =
-		store_sql(store, "SELECT known_at, parts FROM record WHERE known_at <= ?");
-	struct store_part parts[BATCH_VERSION_PARTS_MAX];
-
-	store_bind(store, row, "i", as_of_ms);
-	while (store_row(store, row)) {
-		size_t count = decode_parts(sqlite3_column_blob(row, 1),
-					    (size_t)sqlite3_column_bytes(row, 1), parts);
-
-		for (size_t i = 0; i < count; i++)
-			sink->each(sink->context, &parts[i], sqlite3_column_int64(row, 0),
-				   /* counts= */ false);
-	}
-}
-
-void store_records_as_of(struct store *store, int64_t as_of_ms, store_part_fn *each, void *context)
-{
-	struct part_sink sink = { .each = each, .context = context };
-
-	store_records_counting(store, as_of_ms, sink_parts, &sink);
-	touch_parts(store, as_of_ms, &sink);
-}
-
-/* ── instants ──────────────────────────────────────────────────────────────────────────────── */
-
-struct instant {
-	int64_t known_at, release;
-};
-
-static bool touches(const unsigned char *blob, size_t size, const int64_t *series,
-		    size_t series_count, int32_t day)
-{
-	struct store_part parts[BATCH_VERSION_PARTS_MAX];
-	size_t count = decode_parts(blob, size, parts);
-
-	for (size_t i = 0; i < count; i++)
-		for (size_t k = 0; k < series_count; k++)
-			if (parts[i].day == day && parts[i].series == series[k])
-				return true;
-	return false;
-}
-
-static bool has_key(const struct key_set *set, int64_t key)
-{
-	return key && set->count && bsearch(&key, set->keys, set->count, sizeof(key), compare_keys);
-}
-
-/* Keys that ever counted there: whoever takes their place changes that period too, from wherever it
- * is itself. */
-static struct key_set keys_touching(struct store *store, const int64_t *series, size_t series_count,
-				    int32_t day)
-{
-	sqlite3_stmt *row = store_sql(store, "SELECT key, parts FROM record");
-	struct key_set set = { 0 };
-
-	while (store_row(store, row)) {
-		if (!touches(sqlite3_column_blob(row, 1), (size_t)sqlite3_column_bytes(row, 1),
-			     series, series_count, day))
-			continue;
-		if (!STORE_GROW(set.keys, set.count, set.capacity)) {
-			(void)store_fail(store, FAULT_MEMORY, "store: out of memory");
-			break;
-		}
-		set.keys[set.count++] = sqlite3_column_int64(row, 0);
-	}
-	if (set.count)
-		qsort(set.keys, set.count, sizeof(set.keys[0]), compare_keys);
-	return set;
-}
-
-static void tell_instants(struct instant *instants, size_t *count, bool *matched,
-			  store_instant_fn *each, void *context)
-{
-	for (size_t i = 0; i < *count && *matched; i++)
-		each(context, instants[i].known_at, instants[i].release);
-	*count = 0;
-	*matched = false;
-}
-
-void store_record_instants(struct store *store, const int64_t *series, size_t series_count,
-			   int32_t day, store_instant_fn *each, void *context)
-{
-	sqlite3_stmt *row = store_sql(
-		store, "SELECT source, key, known_at, release, parts, replaces FROM record"
-		       " ORDER BY source, key");
-	struct key_set replaced_here = keys_touching(store, series, series_count, day);
-	struct instant *instants = NULL;
-	size_t count = 0, capacity = 0;
-	int64_t source = 0, key = 0;
-	bool matched = false;
-
-	while (store_row(store, row)) {
-		if (sqlite3_column_int64(row, 0) != source || sqlite3_column_int64(row, 1) != key)
-			tell_instants(instants, &count, &matched, each, context);
-		source = sqlite3_column_int64(row, 0);
-		key = sqlite3_column_int64(row, 1);
-		if (!STORE_GROW(instants, count, capacity)) {
-			(void)store_fail(store, FAULT_MEMORY, "store: out of memory");
-			break;
-		}
-		instants[count++] = (struct instant){ sqlite3_column_int64(row, 2),
-						      sqlite3_column_int64(row, 3) };
-		if (!matched)
-			matched = has_key(&replaced_here, sqlite3_column_int64(row, 5)) ||
-				  touches(sqlite3_column_blob(row, 4),
-					  (size_t)sqlite3_column_bytes(row, 4), series,
-					  series_count, day);
-	}
-	tell_instants(instants, &count, &matched, each, context);
-	free(instants);
-	free(replaced_here.keys);
+	if (store->puts && store->puts->count && !store_failed(store))
+		settle(store, release, store->puts, effects);
+	store_puts_forget(store);
 }

@@ -6,7 +6,7 @@
  * n-1 to n in one transaction. A store with a higher number than ours is refused: going on would
  * lose what the newer version added.
  */
-#include "store_internal.h"
+#include "store_record.h"
 
 #include <stdio.h>
 
@@ -156,8 +156,25 @@ static const char migration_5[] =
 	"DELETE FROM bucket WHERE series IN (SELECT series FROM event_bucket);"
 	"DROP TABLE event_bucket;";
 
-static const char *const migrations[] = { migration_1, migration_2, migration_3, migration_4,
-					  migration_5 };
+/* Version 6: records in runs (store_record.h), instead of one row a version. state is an enum
+ * record_state; page n of run r is row r << 24 | n, and so is row n of its index. record_migrate()
+ * moves what is there and drops the old table.
+ */
+static const char migration_6[] =
+	"CREATE TABLE record_run ("
+	" id INTEGER PRIMARY KEY, source INTEGER NOT NULL, level INTEGER NOT NULL, age INTEGER NOT NULL,"
+	" state INTEGER NOT NULL, entries INTEGER NOT NULL, pages INTEGER NOT NULL, chunks INTEGER NOT NULL,"
+	" last_key INTEGER NOT NULL, target INTEGER NOT NULL);"
+	"CREATE TABLE record_page (id INTEGER PRIMARY KEY, data BLOB NOT NULL);"
+	"CREATE TABLE record_index (id INTEGER PRIMARY KEY, data BLOB NOT NULL);";
+
+static const struct {
+	const char *sql;
+	int (*then)(struct store *store, struct fault *fault); /* NULL = nothing more */
+} migrations[] = {
+	{ migration_1, NULL }, { migration_2, NULL }, { migration_3, NULL },
+	{ migration_4, NULL }, { migration_5, NULL }, { migration_6, record_migrate },
+};
 
 #define SCHEMA_VERSION ((int64_t)(sizeof(migrations) / sizeof(migrations[0])))
 
@@ -176,20 +193,24 @@ static int64_t user_version(struct store *store)
 
 static int migrate(struct store *store, int64_t to, struct fault *fault)
 {
+	struct fault why = { .kind = FAULT_NONE };
 	char set_version[64];
 
 	(void)snprintf(set_version, sizeof(set_version), "PRAGMA user_version = %lld",
 		       (long long)to);
 	store_step();
 	if (sqlite3_exec(store->db, "BEGIN IMMEDIATE", NULL, NULL, NULL) == SQLITE_OK &&
-	    sqlite3_exec(store->db, migrations[to - 1], NULL, NULL, NULL) == SQLITE_OK &&
+	    sqlite3_exec(store->db, migrations[to - 1].sql, NULL, NULL, NULL) == SQLITE_OK &&
+	    (!migrations[to - 1].then || migrations[to - 1].then(store, &why) == 0) &&
 	    sqlite3_exec(store->db, set_version, NULL, NULL, NULL) == SQLITE_OK) {
 		store_step();
 		if (sqlite3_exec(store->db, "COMMIT", NULL, NULL, NULL) == SQLITE_OK)
 			return 0;
 	}
-	store->fault = (struct fault){ .kind = FAULT_NONE };
-	(void)store_sqlite_failed(store, "bringing it to a newer format, which changed nothing");
+	store->fault = why;
+	if (why.kind == FAULT_NONE)
+		(void)store_sqlite_failed(store,
+					  "bringing it to a newer format, which changed nothing");
 	*fault = store->fault;
 	(void)sqlite3_exec(store->db, "ROLLBACK", NULL, NULL,
 			   NULL); /* may be rolled back already */

@@ -138,15 +138,14 @@ void store_point_touch(struct store *store, int64_t series, int32_t day, int64_t
 		"iii", series, (int64_t)day, published_at_ms);
 }
 
-void store_bucket_add(struct store *store, int64_t series, int32_t day, double value, int sign)
+void store_bucket_add(struct store *store, int64_t series, int32_t day, int64_t bucket,
+		      int64_t count)
 {
-	int64_t bucket = store_bucket_of(value);
-
 	store_run(store,
 		  "INSERT INTO bucket (series, day, bucket, count) VALUES (?, ?, ?, ?)"
 		  " ON CONFLICT (series, day, bucket) DO UPDATE SET count = count + excluded.count",
-		  "iiii", series, (int64_t)day, bucket, (int64_t)sign);
-	if (sign < 0)
+		  "iiii", series, (int64_t)day, bucket, count);
+	if (count < 0)
 		store_run(
 			store,
 			"DELETE FROM bucket WHERE series = ? AND day = ? AND bucket = ? AND count = 0",

@@ -212,8 +212,7 @@ static void gather(struct store *store, const struct store_selection *selection,
 	/* Each instant of a record metric is answered by a walk over all records, during which
 	 * nobody else is. */
 	else if (selection->kind == STRAIT_RECORD &&
-		 (int64_t)saids->count * store_number(store, "SELECT count(*) FROM record", 0, "") >
-			 WALK_MAX)
+		 (int64_t)saids->count * store_record_versions(store) > WALK_MAX)
 		(void)store_fail(
 			store, FAULT_TOO_LARGE,
 			"this period has %zu versions among too many records to be replayed; ask for values as known on single dates (GetFigureAsOf)",
