@@ -428,7 +428,9 @@ void harness_start(struct harness *harness)
 	set_addresses(harness);
 	(void)unsetenv("NOTIFY_SOCKET");
 	(void)unsetenv("JOURNAL_STREAM");
-	(void)snprintf(harness->directory, sizeof(harness->directory), "/tmp/straitd-test-XXXXXX");
+	/* benches fill disks */
+	(void)snprintf(harness->directory, sizeof(harness->directory), "%s/straitd-test-XXXXXX",
+		       getenv("BENCH_DIR") ? getenv("BENCH_DIR") : "/tmp");
 	ck_assert_ptr_nonnull(mkdtemp(harness->directory));
 	make_directory(harness->config, harness->directory, "config");
 	make_directory(path, harness->config, "conf.d");
