@@ -376,14 +376,16 @@ int ledger_commit(struct ledger *ledger, const char *source, const struct batch 
 	struct ledger_updates updates = { .now_ms = clock_now_ms() };
 	struct store_effects effects = { .count = 0 };
 	uint64_t refused;
+	int64_t series_before;
 	int result;
 
 	if (!declared)
 		return fault_set(fault, FAULT_PROTOCOL,
 				 "source '%s' sent a batch before it declared anything", source);
 	store_begin(ledger->store);
+	series_before = store_series_count(ledger->store);
 	refused = put_batch(ledger, declared, batch, updates.now_ms, &effects);
-	forget_touched(ledger, &effects);
+	ledger_renew_points(ledger, &effects, store_series_count(ledger->store) != series_before);
 	ledger_evaluate(ledger, &effects, /* source= */ NULL, &updates);
 	ledger_write(ledger, source, &updates);
 	result = store_end(ledger->store, fault);
@@ -391,6 +393,7 @@ int ledger_commit(struct ledger *ledger, const char *source, const struct batch 
 		forget_touched(
 			ledger,
 			&effects); /* they were read inside the transaction that is no more */
+	store_effects_done(&effects);
 	ledger_settle(ledger, source, &updates, result == 0, ret_report);
 	ret_report->refused = refused;
 	return result;

@@ -49,6 +49,18 @@ struct ledger_points {
 	int32_t first_day, last_day; /* of the metric, when count is 0 */
 };
 
+/* The distribution of one item from `first` on, as it counts now. */
+struct ledger_buckets {
+	int64_t metric;
+	char *labels;	 /* as in ledger_points */
+	int64_t *series; /* that it takes, in order */
+	size_t series_count;
+	int32_t first, last;
+	struct bucket *items; /* by value, each once */
+	size_t count;
+};
+#define LEDGER_BUCKETS_MAX 16u /* at most about 600 KB each */
+
 struct ledger {
 	struct store *store;
 	uint8_t identity_key[IDENTITY_KEY_BYTES];
@@ -63,6 +75,8 @@ struct ledger {
 	size_t figure_count;
 	struct ledger_points *points;
 	size_t point_count, point_capacity;
+	struct ledger_buckets buckets[LEDGER_BUCKETS_MAX];
+	size_t bucket_count;
 	struct figure_change *rows; /* of the last report */
 	size_t row_capacity;
 };
@@ -101,7 +115,25 @@ void ledger_number_metrics(struct ledger *ledger);
 void ledger_settle_metrics(struct ledger *ledger, bool committed);
 /* Takes over from the store what was published under the names that are defined. */
 void ledger_restore(struct ledger *ledger);
-void ledger_forget_points(struct ledger *ledger, int64_t metric); /* 0 = all */
+
+/* ledger_cache.c. Fills items, count and what there is of the metric besides. The items are the
+ * caller's. */
+int ledger_load_points(struct ledger *ledger, const struct ledger_metric *metric,
+		       const struct formula_item *item, int64_t as_of_ms, struct ledger_points *ret,
+		       struct fault *fault);
+/* Of now; read when they are not kept yet. NULL on failure. */
+struct ledger_points *ledger_kept_points(struct ledger *ledger, const struct ledger_metric *metric,
+					 const struct formula_item *item, struct fault *fault);
+/* A copy of the distribution of a metric of records, now; to be freed. */
+int ledger_kept_buckets(struct ledger *ledger, const struct ledger_metric *metric,
+			const struct formula_item *item, int32_t first, int32_t last,
+			struct bucket **ret_buckets, size_t *ret_count, struct fault *fault);
+/* Forgets points and distributions of the metric; 0 = all. */
+void ledger_forget_points(struct ledger *ledger, int64_t metric);
+/* Inside the transaction, after a batch: brings what is kept up to it. new_series: a selection may
+   take more series than before. */
+void ledger_renew_points(struct ledger *ledger, const struct store_effects *effects,
+			 bool new_series);
 
 /* A check has two formulas, and each of them two sides. */
 #define LEDGER_READER_POINTS (4 * FORMULA_ITEMS_MAX)

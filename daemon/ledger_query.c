@@ -72,87 +72,6 @@ static struct store_selection selection_of(const struct ledger_metric *metric,
 					 .label_count = count };
 }
 
-/* Fills items, count and what there is of the metric besides. The items are the caller's. */
-static int load_points(struct ledger *ledger, const struct ledger_metric *metric,
-		       const struct formula_item *item, int64_t as_of_ms, struct ledger_points *ret,
-		       struct fault *fault)
-{
-	struct store_selection selection = selection_of(metric, item->labels, item->label_count);
-	struct point *others;
-	size_t other_count;
-
-	if (store_points(ledger->store, &selection, DAY_MIN, DAY_MAX, as_of_ms, &ret->items,
-			 &ret->count, fault) < 0)
-		return -1;
-	ret->has_data = ret->count > 0;
-	if (ret->has_data || !item->label_count)
-		return 0;
-	selection.label_count = 0;
-	if (store_points(ledger->store, &selection, DAY_MIN, DAY_MAX, as_of_ms, &others,
-			 &other_count, fault) < 0) {
-		free(ret->items);
-		return -1;
-	}
-	ret->has_data = other_count > 0;
-	if (ret->has_data) {
-		ret->first_day = others[0].day;
-		ret->last_day = others[other_count - 1].day;
-	}
-	free(others);
-	return 0;
-}
-
-static bool item_labels(const struct formula_item *item, char *buffer, size_t size)
-{
-	size_t used = 0;
-
-	buffer[0] = '\0';
-	for (size_t i = 0; i < item->label_count; i++) {
-		int wrote = snprintf(buffer + used, size - used, "%s=%s,", item->labels[i].key,
-				     item->labels[i].value);
-
-		if (wrote < 0 || (size_t)wrote >= size - used)
-			return false;
-		used += (size_t)wrote;
-	}
-	return true;
-}
-
-static struct ledger_points *kept_points(struct ledger *ledger, const struct ledger_metric *metric,
-					 const struct formula_item *item, struct fault *fault)
-{
-	struct ledger_points *kept;
-	char labels[FIGURE_NAME_MAX * 2];
-
-	if (!item_labels(item, labels, sizeof(labels))) {
-		(void)fault_set(fault, FAULT_BAD_ARGUMENT, "labels are too long");
-		return NULL;
-	}
-	for (size_t i = 0; i < ledger->point_count; i++)
-		if (ledger->points[i].metric == metric->id &&
-		    strcmp(ledger->points[i].labels, labels) == 0)
-			return &ledger->points[i];
-	if (ledger->point_count == ledger->point_capacity) {
-		size_t capacity = ledger->point_capacity ? ledger->point_capacity * 2 : 16;
-		struct ledger_points *grown = realloc(ledger->points, capacity * sizeof(*grown));
-
-		if (!grown) {
-			(void)fault_set(fault, FAULT_MEMORY, "ledger: out of memory");
-			return NULL;
-		}
-		ledger->points = grown;
-		ledger->point_capacity = capacity;
-	}
-	kept = &ledger->points[ledger->point_count];
-	*kept = (struct ledger_points){ .metric = metric->id, .labels = strdup(labels) };
-	if (!kept->labels || load_points(ledger, metric, item, 0, kept, fault) < 0) {
-		free(kept->labels);
-		return NULL;
-	}
-	ledger->point_count++;
-	return kept;
-}
-
 static int read_points(void *context, const struct formula_item *item,
 		       struct figure_points *ret_points, struct fault *fault)
 {
@@ -166,11 +85,12 @@ static int read_points(void *context, const struct formula_item *item,
 	if (check_labels(&metric->declared, item->labels, item->label_count, fault) < 0)
 		return -1;
 	if (!state->as_of_ms) {
-		points = kept_points(state->ledger, metric, item, fault);
+		points = ledger_kept_points(state->ledger, metric, item, fault);
 		if (!points)
 			return -1;
 	} else {
-		if (load_points(state->ledger, metric, item, state->as_of_ms, &fresh, fault) < 0)
+		if (ledger_load_points(state->ledger, metric, item, state->as_of_ms, &fresh,
+				       fault) < 0)
 			return -1;
 		state->owned[state->owned_count++] = fresh.items;
 	}
@@ -195,6 +115,9 @@ static int read_buckets(void *context, const struct formula_item *item, int32_t 
 
 	if (!metric)
 		return no_such_metric(state->ledger, item->metric, fault);
+	if (!state->as_of_ms && metric->declared.kind == STRAIT_RECORD)
+		return ledger_kept_buckets(state->ledger, metric, item, first, last, ret_buckets,
+					   ret_count, fault);
 	selection = selection_of(metric, item->labels, item->label_count);
 	return store_buckets(state->ledger->store, &selection, first, last, state->as_of_ms,
 			     ret_buckets, ret_count, fault);
@@ -212,21 +135,6 @@ void ledger_reader_done(struct ledger_reader *state)
 	for (size_t i = 0; i < state->owned_count; i++)
 		free(state->owned[i]);
 	state->owned_count = 0;
-}
-
-void ledger_forget_points(struct ledger *ledger, int64_t metric)
-{
-	size_t kept = 0;
-
-	for (size_t i = 0; i < ledger->point_count; i++) {
-		if (metric && ledger->points[i].metric != metric) {
-			ledger->points[kept++] = ledger->points[i];
-			continue;
-		}
-		free(ledger->points[i].labels);
-		free(ledger->points[i].items);
-	}
-	ledger->point_count = kept;
 }
 
 /* ── values ────────────────────────────────────────────────────────────────────────────────── */

@@ -92,6 +92,9 @@ int64_t store_series(struct store *store, int64_t metric, const char *labels);
 int64_t store_series_find(struct store *store, int64_t metric, const char *labels);
 uint64_t store_series_count(struct store *store, int64_t metric);
 
+/* Grows when a series is made. */
+int64_t store_series_count(struct store *store);
+
 /* ── writing a batch ───────────────────────────────────────────────────────────────────────── */
 
 struct store_release {
@@ -107,6 +110,7 @@ struct store_effect {
 	bool touched;	/* any current value or status changed */
 	bool revised;	/* a period that had a value got another */
 	bool withdrawn; /* a period lost its value */
+	bool unlisted;	/* more changed than store_effects has in its lists */
 };
 
 /* Finds the unfinished release that this batch goes on with, or makes a new one. */
@@ -157,6 +161,25 @@ void store_record_put(struct store *store, const struct store_release *release,
 void store_record_settle(struct store *store, const struct store_release *release,
 			 struct store_effects *effects);
 
+/* What a batch adds to a current value. Counters, so that a contribution can be taken back. */
+struct store_tally {
+	int64_t count, missing, provisional, estimated;
+	int64_t micro; /* sum in millionths, so that the order of adding cannot show in the last
+			  digit */
+};
+struct store_period_sum {
+	int64_t series, metric;
+	struct store_tally delta;
+	int64_t known_at_ms; /* when touched */
+	int32_t day;
+	bool counts; /* something was added or taken back */
+	bool touched;
+};
+struct store_bucket_sum {
+	int64_t series, bucket, count;
+	int32_t day;
+};
+
 /* Effects by metric id, a small growing list. */
 struct store_effects {
 	struct {
@@ -165,7 +188,14 @@ struct store_effects {
 	} items[2 * STRAIT_METRICS_MAX]; /* of the plugin as it is, and as it was when older
 					    releases came */
 	size_t count;
+	/* Of records: which periods got another value, by series and day, and what came into which
+	   bucket of a distribution. Freed by store_effects_done(). */
+	struct store_period_sum *periods;
+	size_t period_count;
+	struct store_bucket_sum *buckets;
+	size_t bucket_count;
 };
+void store_effects_done(struct store_effects *effects);
 struct store_effect *store_effects_of(struct store_effects *effects, int64_t metric);
 
 void store_reject(struct store *store, const struct store_release *release,
@@ -228,6 +258,9 @@ struct store_selection {
 int store_points(struct store *store, const struct store_selection *selection, int32_t first,
 		 int32_t last, int64_t as_of_ms, struct point **ret_points, size_t *ret_count,
 		 struct fault *fault);
+/* Ids of the series that a selection takes, in order, in a list to be freed. */
+int64_t *store_selected(struct store *store, const struct store_selection *selection,
+			size_t *ret_count);
 /* The distribution over [first, last], smallest value first. */
 int store_buckets(struct store *store, const struct store_selection *selection, int32_t first,
 		  int32_t last, int64_t as_of_ms, struct bucket **ret_buckets, size_t *ret_count,

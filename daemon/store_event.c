@@ -125,7 +125,7 @@ static void tell_effects(struct store *store, int64_t release, int sign,
 		struct store_effect *effect =
 			store_effects_of(effects, sqlite3_column_int64(row, 0));
 
-		effect->touched = true;
+		effect->touched = effect->unlisted = true;
 		if (sign < 0)
 			effect->revised = true;
 		if (sign < 0 && sqlite3_column_int(row, 1))

@@ -93,13 +93,6 @@ void store_failed_again(struct store *store, const struct store_release *release
 			const struct batch_release *from, const char *plugin_version,
 			int64_t rejected, int64_t now_ms);
 
-/* What a period's contributions add up to, for events and records. Counters, so that a contribution
- * can be taken back. */
-struct store_tally {
-	int64_t count, missing, provisional, estimated;
-	int64_t micro; /* sum in millionths, so that the order of adding cannot show in the last
-			  digit */
-};
 void store_tally_add(struct store_tally *tally, double value, uint8_t status, int sign);
 void store_tally_merge(struct store_tally *tally, const struct store_tally *other);
 /* final; provisional or estimated when a part is; estimated when a part is missing, missing when
@@ -124,10 +117,6 @@ bool store_grow(void **list, size_t item_bytes, size_t *capacity);
 /* Reading verbs: clear the sticky failure when no transaction is open; hand it over at the end. */
 void store_read(struct store *store);
 int store_read_end(struct store *store, struct fault *fault);
-
-/* Ids of the series that a selection takes, in a list to be freed. */
-int64_t *store_selected(struct store *store, const struct store_selection *selection,
-			size_t *ret_count);
 
 /* "SB_01!B978" from a cell, "byte 1234" from an offset; sheets as store_batch.c wrote them. */
 void store_place(uint64_t at, const char *sheets, char *buffer, size_t size);

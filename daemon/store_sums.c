@@ -172,10 +172,11 @@ void store_sums_write(struct store *store, struct store_sums *sums, struct store
 		qsort(sums->periods, sums->period_count, sizeof(sums->periods[0]), compare_periods);
 	for (size_t i = 0; i < sums->period_count && !store_failed(store); i++) {
 		const struct store_period_sum *period = &sums->periods[i];
+		/* also of a metric of which only dates moved: they are kept too */
+		struct store_effect *effect = store_effects_of(effects, period->metric);
 
 		if (period->counts)
-			store_point_add(store, period->series, period->day, &period->delta,
-					store_effects_of(effects, period->metric));
+			store_point_add(store, period->series, period->day, &period->delta, effect);
 		if (period->touched)
 			store_point_touch(store, period->series, period->day, period->known_at_ms);
 	}
@@ -189,6 +190,23 @@ void store_sums_write(struct store *store, struct store_sums *sums, struct store
 			store_bucket_add(store, bucket->series, bucket->day, bucket->bucket,
 					 bucket->count);
 	}
+	store_effects_done(effects);
+	effects->periods = sums->periods;
+	effects->period_count = sums->period_count;
+	effects->buckets = sums->buckets;
+	effects->bucket_count = sums->bucket_count;
+	sums->periods = NULL;
+	sums->buckets = NULL;
+	store_sums_done(sums);
+}
+
+void store_effects_done(struct store_effects *effects)
+{
+	free(effects->periods);
+	free(effects->buckets);
+	effects->periods = NULL;
+	effects->buckets = NULL;
+	effects->period_count = effects->bucket_count = 0;
 }
 
 void store_sums_done(struct store_sums *sums)

@@ -6,20 +6,6 @@
 
 #include "store_internal.h"
 
-struct store_period_sum {
-	int64_t series, metric;
-	struct store_tally delta;
-	int64_t known_at_ms; /* when touched */
-	int32_t day;
-	bool counts; /* something was added or taken back */
-	bool touched;
-};
-
-struct store_bucket_sum {
-	int64_t series, bucket, count;
-	int32_t day;
-};
-
 /* Open addressing; a place is an index + 1, 0 = free. size: a power of two. */
 struct store_slots {
 	uint32_t *places;
@@ -41,6 +27,6 @@ void store_sums_add(struct store *store, struct store_sums *sums, const struct s
 /* The period was spoken of at that time. */
 void store_sums_touch(struct store *store, struct store_sums *sums, const struct store_part *part,
 		      int64_t known_at_ms);
-/* Writes them in order; the sums are in no state to be added to afterwards. */
+/* Writes them in order, and hands the lists over to the effects, in the place of what is there. */
 void store_sums_write(struct store *store, struct store_sums *sums, struct store_effects *effects);
 void store_sums_done(struct store_sums *sums);
