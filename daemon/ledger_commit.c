@@ -383,9 +383,9 @@ int ledger_commit(struct ledger *ledger, const char *source, const struct batch 
 		return fault_set(fault, FAULT_PROTOCOL,
 				 "source '%s' sent a batch before it declared anything", source);
 	store_begin(ledger->store);
-	series_before = store_series_count(ledger->store);
+	series_before = store_newest_series(ledger->store);
 	refused = put_batch(ledger, declared, batch, updates.now_ms, &effects);
-	ledger_renew_points(ledger, &effects, store_series_count(ledger->store) != series_before);
+	ledger_renew_points(ledger, &effects, store_newest_series(ledger->store) != series_before);
 	ledger_evaluate(ledger, &effects, /* source= */ NULL, &updates);
 	ledger_write(ledger, source, &updates);
 	result = store_end(ledger->store, fault);

@@ -93,7 +93,7 @@ int64_t store_series_find(struct store *store, int64_t metric, const char *label
 uint64_t store_series_count(struct store *store, int64_t metric);
 
 /* Grows when a series is made. */
-int64_t store_series_count(struct store *store);
+int64_t store_newest_series(struct store *store);
 
 /* ── writing a batch ───────────────────────────────────────────────────────────────────────── */
 

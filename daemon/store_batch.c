@@ -91,7 +91,7 @@ int64_t store_series(struct store *store, int64_t metric, const char *labels)
 	return store_failed(store) ? 0 : sqlite3_last_insert_rowid(store->db);
 }
 
-int64_t store_series_count(struct store *store)
+int64_t store_newest_series(struct store *store)
 {
 	return store_number(store, "SELECT max(id) FROM series", 0, "");
 }
