@@ -103,7 +103,8 @@ int ledger_declare(struct ledger *ledger, const char *source, const struct decla
 	if (ledger_adopt(ledger, source, declaration, fault) < 0)
 		return -1;
 	if (ledger_define_declared(ledger, source, declaration, fault) < 0) {
-		fault->kind = FAULT_CONFIG;
+		if (fault->kind != FAULT_MEMORY) /* which passes; a formula does not mend itself */
+			fault->kind = FAULT_CONFIG;
 		return -1;
 	}
 	if (claim_sections(ledger, fault) < 0)

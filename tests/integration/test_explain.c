@@ -250,8 +250,8 @@ START_TEST(an_original_that_is_gone_is_told)
 	char one[HARNESS_PATH_MAX], two[HARNESS_PATH_MAX], kept[2 * HARNESS_PATH_MAX], *text;
 	struct output output;
 
-	/* room for one of them, compressed, but not for both */
-	harness_config(&h, "originals.conf", "[straitd]\nkeep_originals = 200\n");
+	/* room for one of them, compressed and with its name, but not for both */
+	harness_config(&h, "originals.conf", "[straitd]\nkeep_originals = 300\n");
 	harness_daemon(&h);
 	import_text("home", ARRIVALS_ONE_NAME, ARRIVALS_ONE, one);
 	wait_kept(one);
