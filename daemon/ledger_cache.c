@@ -327,10 +327,11 @@ static bool renew_buckets(struct ledger_buckets *kept, const struct store_effect
 	for (size_t i = 0; i < effects->bucket_count; i++) {
 		const struct store_bucket_sum *sum = &effects->buckets[i];
 
-		if (sum->day >= kept->first && sum->day <= kept->last && sum->count &&
-		    has_series(kept, sum->series))
-			more[count++] = (struct bucket){ .value = store_bucket_value(sum->bucket),
-							 .count = (uint64_t)sum->count };
+		if (sum->day < kept->first || sum->day > kept->last || !sum->count ||
+		    !has_series(kept, sum->series))
+			continue;
+		more[count].value = store_bucket_value(sum->bucket);
+		more[count++].count = (uint64_t)sum->count;
 	}
 	added = add_buckets(kept, more, join_buckets(more, count));
 	free(more);
