@@ -223,11 +223,12 @@ static void set_up(void)
 	bus->changes = bus_changes_new(bus);
 	bus->access = bus_access_new(bus);
 	bus->series = bus_series_new();
+	bus->replies = bus_replies_new();
 	bus->reconnect = bus_reconnect_new(bus); /* and the stall */
 	bus->loop = bus_loop_new(bus->base, bus->connection);
 	world.peer_loop = bus_loop_new(world.base, world.peer);
-	demand(bus->reconnect && bus->changes && bus->access && bus->series && bus->loop &&
-	       world.peer_loop);
+	demand(bus->reconnect && bus->changes && bus->access && bus->series && bus->replies &&
+	       bus->loop && world.peer_loop);
 	demand(dbus_connection_add_filter(world.peer, on_peer, NULL, NULL));
 	demand(dbus_connection_add_filter(bus->connection, on_ours, NULL, NULL));
 	bus_loop_check(world.peer_loop);
