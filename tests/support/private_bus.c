@@ -22,10 +22,17 @@
 
 #define START_MS 10000
 
+static void write_limit(FILE *file, const char *name, const char *variable)
+{
+	const char *limit = getenv(variable);
+
+	if (limit)
+		fprintf(file, "<limit name=\"%s\">%s</limit>\n", name, limit);
+}
+
 static void write_config(const struct private_bus *bus, const char *path, const char *policy)
 {
 	FILE *file = fopen(path, "we");
-	const char *limit = getenv(PRIVATE_BUS_OUTGOING);
 
 	ck_assert_msg(file, "cannot write %s: %s", path, strerror(errno));
 	fprintf(file,
@@ -48,13 +55,14 @@ static void write_config(const struct private_bus *bus, const char *path, const 
 			"<include>%s</include>\n",
 			policy);
 	else
-		fprintf(file,
-			"%s%s%s<policy context=\"default\">\n"
-			"<allow user=\"*\"/>\n<allow own=\"*\"/>\n"
-			"<allow send_destination=\"*\" eavesdrop=\"true\"/>\n"
-			"<allow eavesdrop=\"true\"/>\n</policy>\n",
-			limit ? "<limit name=\"max_outgoing_bytes\">" : "", limit ? limit : "",
-			limit ? "</limit>\n" : "");
+		fprintf(file, "<policy context=\"default\">\n"
+			      "<allow user=\"*\"/>\n<allow own=\"*\"/>\n"
+			      "<allow send_destination=\"*\" eavesdrop=\"true\"/>\n"
+			      "<allow eavesdrop=\"true\"/>\n</policy>\n");
+	if (!policy) {
+		write_limit(file, "max_outgoing_bytes", PRIVATE_BUS_OUTGOING);
+		write_limit(file, "max_incoming_bytes", PRIVATE_BUS_INCOMING);
+	}
 	fprintf(file, "</busconfig>\n");
 	ck_assert_int_eq(fclose(file), 0);
 }

@@ -10,6 +10,8 @@
 
 /* In the environment: bytes that may wait for one connection; more signals are dropped. */
 #define PRIVATE_BUS_OUTGOING "STRAIT_BUS_OUTGOING"
+/* The same: bytes of one sender that may wait for others; then the bus reads nothing of it. */
+#define PRIVATE_BUS_INCOMING "STRAIT_BUS_INCOMING"
 
 struct private_bus {
 	pid_t pid;	    /* 0 = not running */
