@@ -5,8 +5,9 @@
  * floods of calls, callers that never read or die. A steady client's calls are answered, the
  * daemon's memory is bounded, no commit is lost. Test program.
  *
- * $STRAIT_BUS_INCOMING: at how many waiting bytes the bus stops reading from the daemon, where that is
- * tested: 2 MiB. 133169152 is what a bus has by default; it takes a minute for each to be reached.
+ * $STRAIT_BUS_INCOMING: at how many waiting bytes the bus stops reading from the daemon, where that
+ * is tested: 2 MiB. 133169152 is what a bus has by default; it takes a minute for each to be
+ * reached.
  */
 #include <errno.h>
 #include <signal.h>
