@@ -9,5 +9,6 @@
 
 int64_t clock_now_ms(void);	  /* wall clock */
 int64_t clock_monotonic_ms(void); /* for deadlines */
-/* From now on both clocks answer this; 0 = the real ones again. */
+int64_t clock_monotonic_us(void); /* for how long something took: never the fake one */
+/* From now on both clocks of milliseconds answer this; 0 = the real ones again. */
 void clock_set_fake(int64_t now_ms);

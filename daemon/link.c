@@ -3,9 +3,11 @@
  * link.c - one end of a worker's fd 3 on a bufferevent. Both processes.
  *
  * Owns the socket. Invariant: the handler is called once a frame, in the order of the stream, never
- * from within itself; `closed` is called at most once and nothing after it. Must never buffer more
- * input than one whole frame: the bufferevent stops reading at LINK_READ_HIGH, so a peer that
- * floods is stopped by its own socket.
+ * from within itself; `closed` is called at most once, after all frames that came before it, and
+ * nothing after it. Must never buffer more input than one whole frame: the bufferevent stops
+ * reading at LINK_READ_HIGH, so a peer that floods is stopped by its own socket. Must never handle
+ * more than LINK_TURN_FRAMES in one turn of the loop, nor begin a frame after LINK_TURN_US of it:
+ * the rest waits for the next turn, so that the others have theirs.
  */
 #include "link.h"
 
@@ -23,13 +25,16 @@
 
 struct link {
 	struct bufferevent *stream;
+	struct event *next_turn; /* zero timer, pending while whole frames may be left over */
 	const struct link_events *events;
 	void *context;
 	struct message_scratch *scratch;
 	uint32_t generation;
 	uint64_t sequence; /* of the frame sent last */
 	bool check_generation;
-	bool adopted;  /* the generation is the peer's */
+	bool adopted; /* the generation is the peer's */
+	bool ended;   /* the peer ended, of `end`, with frames left over */
+	struct fault end;
 	bool dead;     /* `closed` was called */
 	bool busy;     /* a handler is running */
 	bool released; /* link_free() was called by that handler */
@@ -39,6 +44,8 @@ static void release(struct link *link)
 {
 	if (link->stream)
 		bufferevent_free(link->stream); /* closes the socket */
+	if (link->next_turn)
+		event_free(link->next_turn);
 	link->scratch = message_scratch_free(link->scratch);
 	free(link);
 }
@@ -49,6 +56,7 @@ static void die(struct link *link, const struct fault *fault)
 		return;
 	link->dead = true;
 	(void)bufferevent_disable(link->stream, EV_READ | EV_WRITE); /* cannot fail for a socket */
+	(void)evtimer_del(link->next_turn);			     /* cannot fail */
 	link->busy = true;
 	link->events->closed(link->context, fault);
 	link->busy = false;
@@ -87,21 +95,60 @@ static int handle_one(struct link *link, struct evbuffer *in, struct fault *faul
 	return result == 0 ? 1 : -1;
 }
 
+/* Until nothing whole is left (0), the link must die (-1), or the turn is over (1). */
+static int handle_some(struct link *link, struct fault *fault)
+{
+	struct evbuffer *in = bufferevent_get_input(link->stream);
+	int64_t end_us = clock_monotonic_us() + LINK_TURN_US;
+	unsigned int frames = 0;
+	int result;
+
+	do
+		result = handle_one(link, in, fault);
+	while (result == 1 && ++frames < LINK_TURN_FRAMES && clock_monotonic_us() < end_us);
+	return result;
+}
+
+static void take_turn(struct link *link)
+{
+	static const struct timeval now = { 0 };
+	struct fault fault = { 0 };
+	int result = handle_some(link, &fault);
+
+	if (!link->released && result > 0)
+		(void)evtimer_add(link->next_turn,
+				  &now); /* allocated: fails only on a broken base */
+	else if (!link->released && result < 0)
+		die(link, &fault);
+	else if (!link->released && link->ended)
+		die(link, &link->end);
+	if (link->released)
+		release(link);
+}
+
+static bool waits_for_turn(const struct link *link)
+{
+	return evtimer_pending(link->next_turn, NULL);
+}
+
 static void on_readable(struct bufferevent *stream, void *context)
 {
 	struct link *link = context;
-	struct evbuffer *in = bufferevent_get_input(stream);
-	struct fault fault = { 0 };
-	int result = 1;
 
-	if (link->busy || link->dead)
+	(void)stream;
+	if (link->busy || link->dead || waits_for_turn(link))
 		return;
-	while (result == 1)
-		result = handle_one(link, in, &fault);
-	if (!link->released && result < 0)
-		die(link, &fault);
-	if (link->released)
-		release(link);
+	take_turn(link);
+}
+
+static void on_next_turn(evutil_socket_t fd, short what, void *context)
+{
+	struct link *link = context;
+
+	(void)fd, (void)what;
+	if (link->busy || link->dead)
+		return; /* the handler's caller goes on */
+	take_turn(link);
 }
 
 static void on_written(struct bufferevent *stream, void *context)
@@ -131,6 +178,11 @@ static void on_event(struct bufferevent *stream, short what, void *context)
 	   like any other. What it died of is for the one who reaps it to say. */
 	if (what & BEV_EVENT_ERROR && error != ECONNRESET && error != EPIPE)
 		(void)fault_errno(&fault, error, "the link to the other process failed");
+	if (waits_for_turn(link)) {
+		link->ended = true;
+		link->end = fault;
+		return;
+	}
 	die(link, &fault);
 	if (link->released)
 		release(link);
@@ -154,6 +206,11 @@ struct link *link_new(struct event_base *base, int fd, uint32_t generation, bool
 		link->stream = bufferevent_socket_new(base, fd, BEV_OPT_CLOSE_ON_FREE);
 	if (!link->stream) {
 		(void)close(fd); /* no bufferevent took it */
+		release(link);
+		return NULL;
+	}
+	link->next_turn = evtimer_new(base, on_next_turn, link);
+	if (!link->next_turn) {
 		release(link);
 		return NULL;
 	}

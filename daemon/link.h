@@ -6,7 +6,8 @@
  * The owner gives one handler; it is called once a frame, in order, never re-entrantly. A bad
  * frame, end of file or an error is told once through `closed`; after that the link is dead and
  * only link_free() is allowed. The handler may call link_free(). Reading stops while more than
- * LINK_READ_HIGH bytes wait (style rule 51).
+ * LINK_READ_HIGH bytes wait (style rule 51). A turn of the loop handles a few frames: a peer that
+ * sends without waiting keeps nobody from his turn.
  */
 #pragma once
 
@@ -17,7 +18,9 @@
 #include "frame.h"
 #include "messages.h"
 
-#define LINK_READ_HIGH (FRAME_MAX_BYTES + FRAME_HEADER_BYTES) /* one whole frame must fit */
+#define LINK_READ_HIGH	 (FRAME_MAX_BYTES + FRAME_HEADER_BYTES) /* one whole frame must fit */
+#define LINK_TURN_FRAMES 64u  /* handled at most in one turn of the loop */
+#define LINK_TURN_US	 1000 /* after so long in a turn no other frame is begun */
 
 struct event_base;
 struct evbuffer;

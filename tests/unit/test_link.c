@@ -13,6 +13,7 @@
 #include <event2/buffer.h>
 #include <event2/event.h>
 
+#include "clock.h"
 #include "link.h"
 
 #define DEADLINE_S 10
@@ -24,6 +25,7 @@ struct end {
 	uint64_t sequence, batch;
 	struct fault fault;
 	bool refuse, free_in_handler, inside;
+	unsigned int slow_us; /* it takes so long over a frame */
 };
 
 static struct event_base *base;
@@ -41,6 +43,8 @@ static int on_frame(void *context, const struct frame *frame, struct fault *faul
 	end->sequence = frame->sequence;
 	if (frame->type == MESSAGE_COMMITTED)
 		ck_assert_int_eq(message_get_committed(frame, &end->batch, fault), 0);
+	for (int64_t until = clock_monotonic_us() + end->slow_us; clock_monotonic_us() < until;)
+		continue;
 	end->inside = false;
 	if (end->free_in_handler)
 		end->link = link_free(end->link);
@@ -284,6 +288,85 @@ START_TEST(a_flood_stops_at_the_high_mark)
 }
 END_TEST
 
+/* ── turns ─────────────────────────────────────────────────────────────────────────────────── */
+
+#define FLOOD_FRAMES 1000u
+
+/* Small ones, written at once by a peer that waits for nothing. */
+static void flood(void)
+{
+	static const unsigned char frame[FRAME_HEADER_BYTES] = { 0x74, 0x53, 1, 99, 0, 0, 0, 0, 5 };
+	static unsigned char frames[FLOOD_FRAMES * FRAME_HEADER_BYTES];
+
+	for (size_t i = 0; i < FLOOD_FRAMES; i++)
+		memcpy(frames + i * sizeof(frame), frame, sizeof(frame));
+	ck_assert_int_eq(write(raw, frames, sizeof(frames)), sizeof(frames));
+}
+
+/* Turns of the loop until all of the flood is there; most: frames in one of them. */
+static unsigned int count_turns(unsigned int *ret_most)
+{
+	unsigned int turns = 0;
+
+	for (*ret_most = 0; master.frames < FLOOD_FRAMES; turns++) {
+		unsigned int before = master.frames;
+
+		ck_assert_uint_le(turns, 100 * FLOOD_FRAMES);
+		event_base_loop(base, EVLOOP_ONCE | EVLOOP_NONBLOCK);
+		if (master.frames - before > *ret_most)
+			*ret_most = master.frames - before;
+	}
+	return turns;
+}
+
+START_TEST(a_flood_of_small_frames_is_handled_a_few_a_turn)
+{
+	unsigned int most;
+
+	flood();
+	ck_assert_uint_ge(count_turns(&most), FLOOD_FRAMES / LINK_TURN_FRAMES);
+	ck_assert_uint_le(most, LINK_TURN_FRAMES);
+	ck_assert_uint_eq(master.closed, 0);
+	close(raw);
+}
+END_TEST
+
+START_TEST(after_a_slow_frame_the_others_have_their_turn)
+{
+	unsigned int most;
+
+	master.slow_us = LINK_TURN_US;
+	flood();
+	(void)count_turns(&most);
+	ck_assert_uint_eq(most, 1);
+	close(raw);
+}
+END_TEST
+
+START_TEST(all_of_a_flood_is_heard_before_its_end)
+{
+	flood();
+	close(raw);
+	run_until(&master.closed, 1, "the end of the link");
+	ck_assert_uint_eq(master.frames, FLOOD_FRAMES);
+	ck_assert_int_eq(master.fault.kind, FAULT_NONE);
+	event_base_loop(base, EVLOOP_NONBLOCK);
+	ck_assert_uint_eq(master.closed, 1);
+}
+END_TEST
+
+START_TEST(a_link_is_freed_with_frames_left_over)
+{
+	flood();
+	while (master.frames == 0)
+		event_base_loop(base, EVLOOP_ONCE);
+	ck_assert_uint_lt(master.frames, FLOOD_FRAMES);
+	master.link = link_free(master.link);
+	event_base_loop(base, EVLOOP_NONBLOCK);
+	close(raw);
+}
+END_TEST
+
 START_TEST(drained_is_told_when_all_is_written)
 {
 	send_committed(&master, 1);
@@ -315,6 +398,10 @@ int main(void)
 	tcase_add_test(one, a_peer_killed_in_mid_frame_is_no_fault);
 	tcase_add_test(one, a_flush_to_one_who_does_not_read_gives_up);
 	tcase_add_test(one, a_flood_stops_at_the_high_mark);
+	tcase_add_test(one, a_flood_of_small_frames_is_handled_a_few_a_turn);
+	tcase_add_test(one, after_a_slow_frame_the_others_have_their_turn);
+	tcase_add_test(one, all_of_a_flood_is_heard_before_its_end);
+	tcase_add_test(one, a_link_is_freed_with_frames_left_over);
 	suite_add_tcase(suite, one);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_ENV);
