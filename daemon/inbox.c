@@ -444,7 +444,8 @@ static int watch_directory(struct inbox *inbox, struct fault *fault)
 {
 	CLEANUP(free_text) char *parent = NULL;
 
-	inbox->dir_fd = open(inbox->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	/* Not through a link, as in spool.c: what lies elsewhere is not ours to read. */
+	inbox->dir_fd = open(inbox->directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (inbox->dir_fd < 0)
 		return fault_errno(fault, errno, "cannot open the directory '%s'",
 				   inbox->directory);
@@ -454,9 +455,9 @@ static int watch_directory(struct inbox *inbox, struct fault *fault)
 			fault, errno,
 			"cannot watch '%s' (is fs.inotify.max_user_instances too small?)",
 			inbox->directory);
-	inbox->watch =
-		inotify_add_watch(inbox->watch_fd, inbox->directory,
-				  FILE_CAME | FILE_MADE | FILE_WENT | IN_MOVE_SELF | IN_ONLYDIR);
+	inbox->watch = inotify_add_watch(inbox->watch_fd, inbox->directory,
+					 FILE_CAME | FILE_MADE | FILE_WENT | IN_MOVE_SELF |
+						 IN_ONLYDIR | IN_DONT_FOLLOW);
 	if (inbox->watch < 0)
 		return fault_errno(fault, errno,
 				   "cannot watch '%s' (is fs.inotify.max_user_watches too small?)",

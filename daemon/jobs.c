@@ -31,6 +31,7 @@ struct job {
 	char name[SPOOL_NAME_MAX];     /* asked for */
 	char incoming[SPOOL_NAME_MAX]; /* where it came to be; "" while it is copied */
 	int from, to;		       /* -1 once it is copied */
+	struct file_identity was;      /* when it was handed over */
 	uint64_t size, copied;
 	double progress;
 	uint64_t accepted, rejected;
@@ -197,8 +198,27 @@ static int copy_piece(struct job *job, struct fault *fault)
 	return 0;
 }
 
+/* A file that is still written to would be half a file, or half of each of two. */
+static int check_unchanged(const struct job *job, struct fault *fault)
+{
+	struct file_identity now;
+	struct stat status;
+
+	if (fstat(job->from, &status) < 0)
+		return fault_errno(fault, errno, "cannot look at '%.128s'", job->name);
+	now = file_identity_of(&status);
+	if (!file_identity_same(&now, &job->was))
+		return fault_set(
+			fault, FAULT_BAD_ARGUMENT,
+			"'%.128s' changed while it was copied; import it again when it is complete",
+			job->name);
+	return 0;
+}
+
 static int publish(struct job *job, struct fault *fault)
 {
+	if (check_unchanged(job, fault) < 0)
+		return -1;
 	if (fsync(job->to) < 0)
 		return fault_errno(fault, errno, "cannot sync '%.128s' in the spool", job->name);
 	/* The worker may see it at once. */
@@ -332,7 +352,7 @@ static void fill_info(const struct job *job, struct job_info *ret_info)
 
 /* ── beginning ────────────────────────────────────────────────────────────────────────────── */
 
-static int check_fd(int fd, uint64_t *ret_size, struct fault *fault)
+static int check_fd(int fd, struct file_identity *ret_file, struct fault *fault)
 {
 	struct stat status;
 	int flags = fcntl(fd, F_GETFL);
@@ -346,7 +366,7 @@ static int check_fd(int fd, uint64_t *ret_size, struct fault *fault)
 	if ((flags & O_ACCMODE) == O_WRONLY || flags & O_PATH)
 		return fault_set(fault, FAULT_BAD_ARGUMENT,
 				 "the file was not opened for reading; open it so");
-	*ret_size = (uint64_t)status.st_size;
+	*ret_file = file_identity_of(&status);
 	return 0;
 }
 
@@ -426,7 +446,7 @@ int jobs_add(struct jobs *jobs, const char *source, const char *spool, const cha
 {
 	CLEANUP(close_fd) int from = fd;
 	struct job *job;
-	uint64_t size = 0;
+	struct file_identity file = { 0 };
 
 	if (!spool_name_ok(name))
 		return fault_set(fault, FAULT_BAD_ARGUMENT,
@@ -435,13 +455,14 @@ int jobs_add(struct jobs *jobs, const char *source, const char *spool, const cha
 		return fault_set(
 			fault, FAULT_BAD_ARGUMENT,
 			"the file's name has characters that cannot be shown; import it under another one");
-	if (check_fd(from, &size, fault) < 0 || make_room(jobs, fault) < 0)
+	if (check_fd(from, &file, fault) < 0 || make_room(jobs, fault) < 0)
 		return -1;
 	job = make_job(jobs, source, spool, name);
 	if (!job)
 		return fault_set(fault, FAULT_MEMORY, "out of memory for an import");
 	job->id = ++jobs->last_id;
-	job->size = size;
+	job->was = file;
+	job->size = file.size;
 	if (spool_temp_open(spool, job->id, &job->to, fault) < 0) {
 		destroy(job);
 		return -1;

@@ -152,7 +152,7 @@ static int close_files(const char *incoming, const char *log, struct fault *faul
 	size_t count = 0;
 
 	if (incoming[0])
-		readable[count++] = (struct sandbox_path){ .path = incoming };
+		readable[count++] = (struct sandbox_path){ .path = incoming, .no_link = true };
 	if (directory)
 		readable[count++] = (struct sandbox_path){ .path = directory };
 	if (target_directory)

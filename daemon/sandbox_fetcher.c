@@ -55,7 +55,8 @@ static int close_files(const char *spool, const char *authorities, const uint16_
 		paths[count] = of_libraries[count];
 	if ((size_t)snprintf(incoming, sizeof(incoming), "%s/incoming", spool) >= sizeof(incoming))
 		return fault_set(fault, FAULT_CONFIG, "the path of the spool is too long");
-	paths[count++] = (struct sandbox_path){ .path = incoming, .written = true };
+	paths[count++] =
+		(struct sandbox_path){ .path = incoming, .written = true, .no_link = true };
 	if (authorities && *authorities)
 		paths[count++] = (struct sandbox_path){ .path = authorities };
 	return sandbox_landlock(SANDBOX_FETCHER, paths, count, ports, port_count, fault);

@@ -91,11 +91,12 @@ static struct ruleset rules_of(enum sandbox_step step, uint32_t abi)
 static int allow_path(int ruleset, const struct sandbox_path *path, uint64_t handled,
 		      struct fault *fault)
 {
-	CLEANUP(close_fd) int fd = open(path->path, O_PATH | O_CLOEXEC);
+	CLEANUP(close_fd)
+	int fd = open(path->path, O_PATH | O_CLOEXEC | (path->no_link ? O_NOFOLLOW : 0));
 	struct landlock_path_beneath_attr rule = { .allowed_access = RIGHTS_READ, .parent_fd = fd };
 	struct stat status;
 
-	if (fd < 0 || fstat(fd, &status) < 0)
+	if (fd < 0 || fstat(fd, &status) < 0 || S_ISLNK(status.st_mode))
 		return 0; /* who wants to read it says more than we can here */
 	if (path->written)
 		rule.allowed_access |= RIGHTS_WRITE & handled;

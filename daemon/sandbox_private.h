@@ -22,6 +22,7 @@ enum sandbox_step {
 struct sandbox_path {
 	const char *path; /* what is not there is passed over */
 	bool written;	  /* files are made, filled, renamed and removed in there too */
+	bool no_link;	  /* passed over if it is a symbolic link */
 };
 
 /* LeakSanitizer runs at the end of the worker's life, inside the sandbox: it stops the process from

@@ -15,6 +15,7 @@
 #include "period.h"
 
 #define REASON_TEXT_MAX 2048
+#define LEFT_DOUBLINGS	5u /* 30 s, 1 min … 16 min */
 
 static void write_reason(const struct source *source, const struct failed_document *document,
 			 const char *reason, char *buffer, size_t size)
@@ -39,6 +40,50 @@ static void write_reason(const struct source *source, const struct failed_docume
 		reason, source->config.name, source->config.plugin, source->plugin_version,
 		time_format(clock_now_ms(), when), sha256, source->config.name);
 }
+
+/* ── what stays in incoming/ ───────────────────────────────────────────────────────────────── */
+
+void source_leave_behind(struct source *source, const char *why)
+{
+	int64_t now_ms = clock_monotonic_ms();
+
+	source_note_fault(source, why);
+	if (complaint_raise(&source->left.complaint, now_ms))
+		log_source(
+			LOG_ERR, source->config.name,
+			"a document that is done with stays in incoming/: %s; mend that, it is moved by itself then",
+			why);
+	if (source->left.retry_ms)
+		return;
+	source->left.retry_ms =
+		now_ms + (source->supervisor.deadlines.heartbeat_ms << source->left.tries);
+	if (source->left.tries < LEFT_DOUBLINGS)
+		source->left.tries++;
+}
+
+void source_moves_again(struct source *source)
+{
+	int64_t lasted_ms;
+	uint32_t count;
+
+	if (source->left.retry_ms)
+		return; /* others are still there */
+	source->left.tries = 0;
+	if (complaint_end(&source->left.complaint, clock_monotonic_ms(), &lasted_ms, &count))
+		log_source(LOG_NOTICE, source->config.name,
+			   "documents leave incoming/ again, after %lld s and %u attempts",
+			   (long long)(lasted_ms / 1000), count);
+}
+
+void source_retry_left_behind(struct source *source)
+{
+	if (!source->left.retry_ms || clock_monotonic_ms() < source->left.retry_ms)
+		return;
+	source->left.retry_ms = 0;
+	(void)source_restart(source, NULL, NULL); /* fails only with another section */
+}
+
+/* ── failed/ ───────────────────────────────────────────────────────────────────────────────── */
 
 static void move_to_failed(struct source *source, const struct failed_document *document,
 			   const char *reason)
@@ -65,6 +110,10 @@ static void move_to_failed(struct source *source, const struct failed_document *
 			   "'%s' cannot be read: %s; it stays where it is: %s", document->name,
 			   reason,
 			   result < 0 ? trouble.text : "it was removed from incoming/ meanwhile");
+	if (result < 0)
+		source_leave_behind(source, trouble.text);
+	else
+		source_moves_again(source);
 }
 
 /* Plugins begin with the document's name, since they may be read alone; here it is said already. */

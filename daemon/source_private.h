@@ -78,6 +78,11 @@ struct source {
 	int stale_told; /* what the ledger was told last: -1 nothing, 0, 1 */
 	uint32_t violations;
 	struct complaint store_complaint;
+	struct {
+		struct complaint complaint;
+		int64_t retry_ms; /* monotonic; when a new worker looks at them; 0 = none is left */
+		unsigned int tries; /* in a row */
+	} left;			    /* documents that could not be moved out of incoming/ */
 
 	/* published */
 	enum source_state state;
@@ -116,6 +121,14 @@ int source_fail_document(struct source *source, const struct failed_document *do
 /* After supervisor_gone(): when one document ended the worker for the last time, it is given up and
  * the worker is spared. */
 void source_judge_death(struct source *source);
+
+/* A document that is done with stays in incoming/, for that reason. It is said in the log now and
+ * then, and tried again by a new worker, which finds it there. */
+void source_leave_behind(struct source *source, const char *why);
+/* One was moved. */
+void source_moves_again(struct source *source);
+/* With a heartbeat, when nothing is being read: when it is time, the worker is started anew. */
+void source_retry_left_behind(struct source *source);
 
 /* source_wire.c */
 

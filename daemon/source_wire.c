@@ -103,9 +103,10 @@ static void move_to_done(struct source *source, const char *name, const struct f
 		source->owner->document_leaves(source->owner->context, source, path, sha256);
 	result = spool_done(source->config.input, name, file, moved, &fault);
 	if (result < 0)
-		log_source(LOG_ERR, source->config.name,
-			   "a document is imported, but stays in incoming/: %s", fault.text);
-	else if (result == SPOOL_GONE)
+		source_leave_behind(source, fault.text);
+	else
+		source_moves_again(source);
+	if (result == SPOOL_GONE)
 		log_source(LOG_NOTICE, source->config.name,
 			   "'%s' is imported, but was removed from incoming/ meanwhile", name);
 	else if (result == SPOOL_REPLACED)
@@ -113,8 +114,8 @@ static void move_to_done(struct source *source, const char *name, const struct f
 			LOG_NOTICE, source->config.name,
 			"'%s' is imported, but was replaced meanwhile; the new file, incoming/%s, is read next",
 			name, moved);
-	else if ((size_t)snprintf(path, sizeof(path), "%s/done/%s", source->config.input, moved) <
-		 sizeof(path))
+	else if (result == 0 && (size_t)snprintf(path, sizeof(path), "%s/done/%s",
+						 source->config.input, moved) < sizeof(path))
 		source->owner->document_done(source->owner->context, source, path, sha256);
 }
 
@@ -140,6 +141,7 @@ static int send_start(struct source *source, struct fault *fault)
 	if (source->last_fault_is_config)
 		source->last_fault[0] = '\0'; /* it is mended */
 	source->last_fault_is_config = false;
+	source->left.retry_ms = 0; /* this one looks at all that lies in incoming/ */
 	result = sent(
 		message_put_start(link_output(source->link), link_header(source->link), &start),
 		"START", fault);
@@ -455,6 +457,8 @@ static int take_heartbeat(struct source *source, const struct frame *frame, stru
 		source_counters_changed(source);
 	}
 	stop_if_stalled(source);
+	if (!source->document.open)
+		source_retry_left_behind(source);
 	return 0;
 }
 

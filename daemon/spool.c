@@ -51,17 +51,28 @@ static int make_directories(char *path, struct fault *fault)
 	return 0;
 }
 
+/* Not through a link: the spool may be one, its folders may not, or whoever may write into the
+ * spool could have us move, make and remove files anywhere. */
 static int open_folder(const char *spool, const char *folder, int *ret_fd, struct fault *fault)
 {
 	char path[SPOOL_PATH_MAX];
+	struct stat status;
 	int fd;
 
 	if ((size_t)snprintf(path, sizeof(path), "%s/%s", spool, folder) >= sizeof(path))
 		return fault_set(fault, FAULT_BAD_ARGUMENT, "the spool path %.64s… is too long",
 				 spool);
-	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
-		return fault_errno(fault, errno, "cannot open the spool folder %s", path);
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0) {
+		int error = errno;
+
+		if (lstat(path, &status) == 0 && S_ISLNK(status.st_mode))
+			return fault_set(fault, FAULT_SYSTEM,
+					 "the spool folder %s is a symbolic link, which is not "
+					 "followed; put a directory there",
+					 path);
+		return fault_errno(fault, error, "cannot open the spool folder %s", path);
+	}
 	*ret_fd = fd;
 	return 0;
 }
@@ -171,8 +182,9 @@ static int write_reason(int folder, const char *spool, const char *reason, struc
 	CLEANUP(close_fd) int fd = -1;
 	int result;
 
-	fd = openat(folder, REASON_TEMP, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC,
-		    REASON_MODE);
+	/* A new file: what has the name may be a FIFO, which would wait, or a link to another's. */
+	(void)unlinkat(folder, REASON_TEMP, 0); /* O_EXCL tells if this failed */
+	fd = openat(folder, REASON_TEMP, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, REASON_MODE);
 	if (fd < 0)
 		return fault_errno(fault, errno, "cannot write %s/failed/%s", spool, REASON_TEMP);
 	result = write_all(fd, reason, strlen(reason));
@@ -291,9 +303,12 @@ static int fail_under_free_name(int from, const char *name, int to, const char *
 			       REASON_NAME);
 		/* May replace the reason of an earlier failure whose document was taken back to
 		 * incoming/. */
-		if (renameat(to, REASON_TEMP, to, ret_reason) < 0)
+		if (renameat(to, REASON_TEMP, to, ret_reason) < 0) {
+			if (errno == EISDIR)
+				continue; /* somebody's directory has the reason's name */
 			return fault_errno(fault, errno, "cannot write %s/failed/%s", spool,
 					   ret_reason);
+		}
 		test_point();
 		if (sync_folder(to, spool, fault) < 0)
 			return -1;

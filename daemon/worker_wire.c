@@ -22,6 +22,7 @@
 #include "clock.h"
 #include "log.h"
 #include "messages_codec.h"
+#include "supervisor.h"
 #include "test_point.h"
 #include "utf8.h"
 #include "worker.h"
@@ -150,6 +151,12 @@ static void beat(struct worker *worker, uint32_t lag_ms, uint32_t block_s)
 				    &heartbeat);
 }
 
+/* As main's deadlines, which wait for it. */
+static int64_t heartbeat_ms(void)
+{
+	return INT64_C(1) * WORKER_HEARTBEAT_MS * supervisor_test_percent() / 100;
+}
+
 static void on_heartbeat(evutil_socket_t fd, short what, void *context)
 {
 	struct worker *worker = context;
@@ -157,7 +164,7 @@ static void on_heartbeat(evutil_socket_t fd, short what, void *context)
 
 	(void)fd;
 	(void)what;
-	worker->heartbeat_due_ms = now + WORKER_HEARTBEAT_MS;
+	worker->heartbeat_due_ms = now + heartbeat_ms();
 	beat(worker, late < 0 ? 0 : late > UINT32_MAX ? UINT32_MAX : (uint32_t)late, 0);
 }
 
@@ -545,7 +552,8 @@ static const struct link_events link_events = { .frame = on_frame, .closed = on_
 
 int worker_wire_open(struct worker *worker, int fd)
 {
-	static const struct timeval interval = { .tv_sec = WORKER_HEARTBEAT_MS / 1000 };
+	const struct timeval interval = { .tv_sec = heartbeat_ms() / 1000,
+					  .tv_usec = heartbeat_ms() % 1000 * 1000 };
 
 	if (fcntl(fd, F_SETFD, FD_CLOEXEC) <
 	    0) /* a program that a plugin starts has no business with main */
@@ -558,7 +566,7 @@ int worker_wire_open(struct worker *worker, int fd)
 	if (!worker->link || !worker->heartbeat || event_add(worker->heartbeat, &interval) < 0)
 		return fault_set(&worker->fault, FAULT_MEMORY, "no memory for the link to main");
 	worker->heartbeat_sent_ms = clock_monotonic_ms();
-	worker->heartbeat_due_ms = worker->heartbeat_sent_ms + WORKER_HEARTBEAT_MS;
+	worker->heartbeat_due_ms = worker->heartbeat_sent_ms + heartbeat_ms();
 	log_set_sink(log_to_main, worker);
 	return 0;
 }

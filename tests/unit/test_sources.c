@@ -3,6 +3,9 @@
  *
  * test_sources.c - the life of workers, the set of sources, freshness, import jobs, --check-config.
  */
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+
 #include "sources_case.h"
 
 /* ── life ─────────────────────────────────────────────────────────────────────────────────── */
@@ -389,6 +392,145 @@ START_TEST(refuses_what_cannot_be_imported)
 }
 END_TEST
 
+static int open_pipe(void)
+{
+	int fds[2];
+
+	ck_assert_int_eq(pipe2(fds, O_CLOEXEC), 0);
+	(void)close(fds[1]);
+	return fds[0];
+}
+
+static int open_socket(void)
+{
+	int fds[2];
+
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
+	(void)close(fds[1]);
+	return fds[0];
+}
+
+/* It is its own writer, which never writes: reading it would wait. */
+static int open_fifo(void)
+{
+	int fds[2], fd;
+	char path[64];
+
+	ck_assert_int_eq(pipe2(fds, O_CLOEXEC), 0);
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fds[0]);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	(void)close(fds[0]);
+	(void)close(fds[1]);
+	return fd;
+}
+
+static int open_directory(void)
+{
+	return open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
+static int open_zero(void)
+{
+	return open("/dev/zero", O_RDONLY | O_CLOEXEC);
+}
+
+static int open_path(void)
+{
+	return open("/proc/self/exe", O_PATH | O_CLOEXEC);
+}
+
+static int open_for_writing(void)
+{
+	return open("/tmp", O_WRONLY | O_TMPFILE | O_CLOEXEC, 0600);
+}
+
+static int open_event(void)
+{
+	return eventfd(1, EFD_CLOEXEC);
+}
+
+static int (*const no_files[])(void) = { open_pipe, open_socket, open_fifo,	   open_directory,
+					 open_zero, open_path,	 open_for_writing, open_event };
+
+START_TEST(refuses_an_fd_that_is_no_readable_file)
+{
+	struct fault fault = { 0 };
+	int fd = no_files[_i]();
+	uint32_t id;
+
+	ck_assert_int_ge(fd, 0);
+	section(0, "documents");
+	apply();
+	ck_assert_int_eq(sources_import(sources, "a", "a", fd, &id, &fault), -1);
+	ck_assert_int_eq(fault.kind, FAULT_BAD_ARGUMENT);
+	ck_assert_int_eq(fcntl(fd, F_GETFD), -1); /* taken all the same */
+	ck_assert_uint_eq(sources_job_count(sources), 0);
+}
+END_TEST
+
+START_TEST(imports_a_sealed_file)
+{
+	struct fault fault = { 0 };
+	int fd = memfd_create("sealed", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	uint32_t id;
+
+	ck_assert_int_eq(write(fd, "ok 3", 4), 4);
+	ck_assert_int_eq(
+		fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL),
+		0);
+	section(0, "documents");
+	apply();
+	ck_assert_int_eq(sources_import(sources, "a", "sealed.csv", fd, &id, &fault), 0);
+	WAIT_FOR(job_of(id).state == JOB_DONE);
+}
+END_TEST
+
+/* A regular file of size 0, as the kernel tells: nothing of the memory is copied. */
+START_TEST(imports_nothing_of_a_processs_memory)
+{
+	struct fault fault = { 0 };
+	uint32_t id;
+
+	section(0, "documents");
+	apply();
+	ck_assert_int_eq(sources_import(sources, "a", "mem.csv",
+					open("/proc/self/mem", O_RDONLY | O_CLOEXEC), &id, &fault),
+			 0);
+	WAIT_FOR(job_of(id).state == JOB_FAILED);
+	ck_assert_uint_eq(job_of(id).accepted, 0);
+}
+END_TEST
+
+static const struct {
+	off_t size; /* that it gets while it is copied; 0: stays, and is written to */
+	const char *said;
+} unfinished[] = { { 1, "got shorter" }, { 65 << 20, "changed while" }, { 0, "changed while" } };
+
+START_TEST(a_file_that_changes_while_it_is_copied_is_not_imported)
+{
+	int fd = memory_file("", 0), own = dup(fd);
+	struct fault fault = { 0 };
+	uint32_t id;
+
+	ck_assert_int_eq(ftruncate(own, 64 << 20), 0);
+	section(0, "documents");
+	apply();
+	ck_assert_int_eq(sources_import(sources, "a", "x.csv", fd, &id, &fault), 0);
+	jobs_changed = 0;
+	WAIT_FOR(jobs_changed > 0); /* a piece is copied */
+	if (unfinished[_i].size)
+		ck_assert_int_eq(ftruncate(own, unfinished[_i].size), 0);
+	else
+		ck_assert_int_eq(pwrite(own, "ok", 2, 0), 2);
+	WAIT_FOR(job_of(id).state == JOB_FAILED);
+	ck_assert_msg(strstr(job_of(id).error, unfinished[_i].said) != NULL, "%s",
+		      job_of(id).error);
+	ck_assert(!exists("spool/a/incoming/x.csv"));
+	ck_assert(!exists("spool/a/incoming/.job-1"));
+	(void)close(own);
+}
+END_TEST
+
 START_TEST(an_import_that_kills_the_worker_fails_with_the_reason)
 {
 	uint32_t id;
@@ -466,6 +608,12 @@ static TCase *tests(void)
 	tcase_add_test(tcase, copies_a_large_import_in_pieces_that_can_be_cancelled);
 	tcase_add_test(tcase, refuses_to_cancel_what_is_being_read);
 	tcase_add_test(tcase, refuses_what_cannot_be_imported);
+	tcase_add_loop_test(tcase, refuses_an_fd_that_is_no_readable_file, 0,
+			    (int)(sizeof(no_files) / sizeof(no_files[0])));
+	tcase_add_test(tcase, imports_a_sealed_file);
+	tcase_add_test(tcase, imports_nothing_of_a_processs_memory);
+	tcase_add_loop_test(tcase, a_file_that_changes_while_it_is_copied_is_not_imported, 0,
+			    (int)(sizeof(unfinished) / sizeof(unfinished[0])));
 	tcase_add_test(tcase, gives_up_the_import_of_a_quarantined_source_and_keeps_the_file);
 	tcase_add_test(tcase, asks_every_plugin_for_check_config);
 	return tcase;

@@ -167,6 +167,19 @@ PUBLIC int rename(const char *from, const char *to)
 		       : (int)syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, 0);
 }
 
+PUBLIC int renameat2(int from_directory, const char *from, int to_directory, const char *to,
+		     unsigned int flags)
+{
+	return fails_fd(FAULTS_RENAME, to_directory)
+		       ? -1
+		       : (int)syscall(SYS_renameat2, from_directory, from, to_directory, to, flags);
+}
+
+PUBLIC int renameat(int from_directory, const char *from, int to_directory, const char *to)
+{
+	return renameat2(from_directory, from, to_directory, to, 0);
+}
+
 /* ── file descriptors ────────────────────────────────────────────────────────────────────────── */
 
 PUBLIC int socketpair(int domain, int type, int protocol, int fds[2])
