@@ -25,6 +25,8 @@
 #include "write_all.h"
 
 #define CHANGE_RETENTION_MS   (INT64_C(400) * 24 * 3600 * 1000)
+#define RESERVE_BYTES	      (32u * 1024u)
+#define RESERVE_TIMES	      8u /* its text, as keys and values and a table of them */
 #define KEEP_ORIGINALS_BYTES  (UINT64_C(1) << 30)
 #define KEEP_ORIGINALS_AGE_MS (INT64_C(3650) * 24 * 3600 * 1000)
 
@@ -36,6 +38,20 @@ static int say_nothing(const char *format, ...)
 	return 0;
 }
 
+/* dictionary_new() of iniparser 4.1 does not look at what calloc() returns and crashes without
+ * memory. What is taken here and given back at once, on the heap's end, is more than it needs:
+ * there it finds it. */
+static bool has_memory_for(size_t text_size)
+{
+	size_t size = RESERVE_BYTES + RESERVE_TIMES * text_size;
+	void *volatile reserve = malloc(size); /* volatile: else the compiler sees no use in it */
+
+	if (!reserve)
+		return false;
+	free(reserve);
+	return true;
+}
+
 /* iniparser 4.1 reads only what has a path; a memfd has one. NULL when it fails. */
 static dictionary *parse(const struct config_scan *scan)
 {
@@ -44,6 +60,10 @@ static dictionary *parse(const struct config_scan *scan)
 
 	if (fd < 0 || write_all(fd, scan->text, scan->text_size) < 0)
 		return NULL;
+	if (!has_memory_for(scan->text_size)) {
+		errno = ENOMEM;
+		return NULL;
+	}
 	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	iniparser_set_error_callback(say_nothing);
 	return iniparser_load(path);

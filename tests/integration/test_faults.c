@@ -21,6 +21,11 @@
 #define YEARS_10_MS (INT64_C(10) * 365 * 86400 * 1000)
 #define SAMPLE_MAX  24
 
+static const char *const questions[] = { "arrivals.people.total", "arrivals.people.record",
+					 "arrivals.people.2026-07-10" };
+#define QUESTIONS (sizeof(questions) / sizeof(questions[0]))
+static const char *const versions[] = { "arrivals.people 2026-07-08", NULL };
+
 static struct harness h;
 static struct faults *faults;
 
@@ -73,6 +78,20 @@ static void wait_done(int source, int release)
 			  harness_spool_path(&h, documents[source][release].source, "done",
 					     documents[source][release].name, path),
 			  true);
+}
+
+/* "value":… of a line of straitctl --json get; to be freed. */
+static char *value_of(const char *line)
+{
+	const char *begin = strstr(line, "\"value\":");
+
+	ck_assert_msg(begin != NULL, "no value in '%s'", line);
+	return strndup(begin, strcspn(begin, ",}"));
+}
+
+static bool has_value(const char *line, const char *expected)
+{
+	return strstr(line, expected) != NULL;
 }
 
 static const struct disk_fault {
@@ -213,13 +232,21 @@ START_TEST(a_clock_that_jumps_ends_no_worker_and_its_return_makes_figures_fresh)
 }
 END_TEST
 
-/* ── memory ──────────────────────────────────────────────────────────────────────────────────── */
+/* ── one failure at every place ──────────────────────────────────────────────────────────────── */
 
-/* Starts, reads a document, asks, reloads, stops. 0 when it ended well, else how it ended. */
-static int scenario(bool *ret_started)
+/* Every n-th of what a scenario does, with $EVERY=1; without, some of them. */
+static int64_t step_of(int64_t total)
 {
-	static const char *const questions[] = { "arrivals.people.total", "arrivals.people.record",
-						 "arrivals.people.2026-07-10" };
+	const char *every = getenv("EVERY");
+	int64_t step = every ? strtol(every, NULL, 10) : total / SAMPLE_MAX;
+
+	return step > 0 ? step : 1;
+}
+
+/* Starts, reads a document, asks, reloads, stops. What it answers is right, or an error. 0 when it
+ * ended well, else how it ended. */
+static int scenario(bool *ret_started, const char *const expected[])
+{
 	struct output output;
 
 	harness_daemon_begin(&h);
@@ -227,8 +254,14 @@ static int scenario(bool *ret_started)
 	if (!*ret_started)
 		return process_wait(&h.daemon, PROCESS_DEADLINE_MS);
 	wait_done(2, 0);
-	for (size_t i = 0; i < sizeof(questions) / sizeof(questions[0]); i++) {
-		CTL(&h, &output, "get", questions[i]);
+	for (size_t i = 0; i < QUESTIONS; i++) {
+		CTL(&h, &output, "--json", "get", questions[i]);
+		if (output.code == 0 && expected)
+			harness_assert(&h, has_value(output.out, expected[i]),
+				       "%s: it says %s instead of %s", questions[i], output.out,
+				       expected[i]);
+		harness_assert(&h, output.code == 0 || output.err[0] != '\0', "%s: no sentence",
+			       questions[i]);
 		output_done(&output);
 	}
 	CTL(&h, &output, "explain", questions[0]);
@@ -238,55 +271,149 @@ static int scenario(bool *ret_started)
 	return harness_daemon_end(&h, SIGTERM);
 }
 
-/* Without a fault: what is in the store is whole, whatever happened to the run before. */
-static void assert_whole(int64_t number, double expected)
+static void configure_one(void)
 {
-	faults->main_allocation = faults->worker_allocation = 0;
-	harness_daemon(&h);
-	wait_done(2, 0);
-	harness_wait_source(&h, "home", "idle");
-	harness_assert(&h, harness_figure(&h, "arrivals.people.total") == expected,
-		       "after allocation %lld failed", (long long)number);
-	ck_assert_int_eq(harness_daemon_end(&h, SIGTERM), 0);
-}
-
-START_TEST(an_allocation_that_fails_is_no_crash_no_lie_and_no_half_commit)
-{
-	bool in_worker = _i != 0, started;
-	const char *all = getenv("ALLOC");
-	char path[HARNESS_PATH_MAX], state[HARNESS_PATH_MAX];
-	unsigned int runs = 0, refused = 0, died = 0;
-	double expected;
-	int64_t total, step;
-
 	harness_config_remove(&h, "all.conf");
 	harness_config(&h, "one.conf", "[source home]\nplugin = home_office\n");
 	harness_make_spool(&h, "home");
 	drop(2, 0);
-	ck_assert_int_eq(scenario(&started), 0);
-	total = in_worker ? faults->worker_allocations : faults->main_allocations;
+}
+
+/* Nothing is stored, and the document waits. */
+static void begin_anew(void)
+{
+	char command[3 * HARNESS_PATH_MAX], path[HARNESS_PATH_MAX];
+	struct output output;
+
+	(void)snprintf(command, sizeof(command), "rm -rf '%.200s'/* '%.200s'/home/done/*", h.state,
+		       h.spool);
+	process_run(&output, (const char *const[]){ "/bin/sh", "-c", command, NULL });
+	output_done(&output);
+	if (access(harness_spool_path(&h, "home", "incoming", documents[2][0].name, path), F_OK) <
+	    0)
+		drop(2, 0);
+	ck_assert_int_eq(truncate(h.log, 0), 0);
+}
+
+/* Without a fault: what is in the store is whole, whatever happened to the run before. */
+static void assert_whole(const char *what, int64_t number, const char *expected)
+{
+	char *got;
+
 	harness_daemon(&h);
-	expected = harness_figure(&h, "arrivals.people.total");
+	wait_done(2, 0);
+	harness_wait_source(&h, "home", "idle");
+	got = harness_snapshot(&h, versions);
+	harness_assert(&h, strcmp(got, expected) == 0,
+		       "after %s %lld failed it says\n%sand should say\n%s", what,
+		       (long long)number, got, expected);
+	free(got);
 	ck_assert_int_eq(harness_daemon_end(&h, SIGTERM), 0);
-	step = all ? strtol(all, NULL, 10) : total / SAMPLE_MAX;
-	(void)snprintf(state, sizeof(state), "%s", h.state);
-	for (int64_t number = 1; number <= total; number += step > 0 ? step : 1) {
-		char command[3 * HARNESS_PATH_MAX];
-		struct output output;
+}
+
+/* What a run without a fault says. */
+static char *learn(char *answers[QUESTIONS])
+{
+	struct output output;
+	bool started;
+	char *text;
+
+	configure_one();
+	ck_assert_int_eq(scenario(&started, NULL), 0);
+	harness_daemon(&h);
+	text = harness_snapshot(&h, versions);
+	for (size_t i = 0; i < QUESTIONS; i++) {
+		CTL(&h, &output, "--json", "get", questions[i]);
+		answers[i] = value_of(output.out);
+		output_done(&output);
+	}
+	ck_assert_int_eq(harness_daemon_end(&h, SIGTERM), 0);
+	return text;
+}
+
+static const struct single {
+	const char *name;
+	uint32_t calls;
+	int error;
+	bool in_spool;
+} singles[] = {
+	{ "write", FAULTS_WRITE | FAULTS_CUT, ENOSPC, false },
+	{ "write", FAULTS_WRITE, EIO, false },
+	{ "sync", FAULTS_SYNC, EIO, false },
+	{ "rename", FAULTS_RENAME, EIO, false },
+	{ "open", FAULTS_OPEN, ENOSPC, false },
+	{ "move in the spool", FAULTS_RENAME, ENOSPC, true },
+};
+
+START_TEST(a_disk_that_fails_once_anywhere_is_as_if_it_had_not)
+{
+	const struct single *single = &singles[_i];
+	unsigned int runs = 0, refused = 0, hit = 0;
+	char *answers[QUESTIONS], *expected = learn(answers);
+	int64_t total, step;
+	bool started;
+
+	(void)snprintf(faults->directory, sizeof(faults->directory), "%s",
+		       single->in_spool ? h.spool : h.state);
+	faults->once = 1;
+	faults->error = single->error;
+	begin_anew();
+	faults->spared = INT32_MAX;
+	faults->calls = single->calls;
+	ck_assert_int_eq(scenario(&started, NULL), 0);
+	faults->calls = 0;
+	total = INT32_MAX - faults->spared;
+	ck_assert_int_gt(total, 0);
+	step = step_of(total * 3);
+	for (int64_t number = 1; number <= total; number += step) {
 		int code;
 
-		(void)snprintf(command, sizeof(command), "rm -rf '%s'/* '%s'/home/done/*", state,
-			       h.spool);
-		process_run(&output, (const char *const[]){ "/bin/sh", "-c", command, NULL });
-		output_done(&output);
-		if (access(harness_spool_path(&h, "home", "incoming", documents[2][0].name, path),
-			   F_OK) < 0)
-			drop(2, 0);
-		ck_assert_int_eq(truncate(h.log, 0), 0);
+		begin_anew();
+		faults->failed = 0;
+		faults->spared = (int32_t)number - 1;
+		faults->calls = single->calls;
+		code = scenario(&started, (const char *const *)answers);
+		faults->calls = 0;
+		runs++;
+		hit += faults->failed;
+		refused += !started;
+		harness_assert(&h, code == 0 || code == 1, "%s %lld: it ended with %d",
+			       single->name, (long long)number, code);
+		harness_assert(&h, started || harness_log_has(&h, "cannot start: "),
+			       "%s %lld: no sentence", single->name, (long long)number);
+		assert_whole(single->name, number, expected);
+	}
+	fprintf(stderr, "%s (%s): %lld, %u tried, %u hit, %u ended the start\n", single->name,
+		strerror(single->error), (long long)total, runs, hit, refused);
+	ck_assert_uint_gt(hit, 0);
+	for (size_t i = 0; i < QUESTIONS; i++)
+		free(answers[i]);
+	free(expected);
+}
+END_TEST
+
+/* ── memory ──────────────────────────────────────────────────────────────────────────────────── */
+
+START_TEST(an_allocation_that_fails_is_no_crash_no_lie_and_no_half_commit)
+{
+	bool in_worker = _i != 0, started;
+	unsigned int runs = 0, refused = 0, died = 0;
+	char *answers[QUESTIONS], *expected = learn(answers);
+	int64_t total, step;
+
+	begin_anew();
+	ck_assert_int_eq(scenario(&started, NULL), 0);
+	total = in_worker ? faults->worker_allocations : faults->main_allocations;
+	step = step_of(total);
+	for (int64_t number = 1; number <= total; number += step) {
+		int code;
+
+		begin_anew();
 		faults->allocation_failed = 0;
 		faults->main_allocation = in_worker ? 0 : number;
 		faults->worker_allocation = in_worker ? number : 0;
-		code = scenario(&started);
+		code = scenario(&started, (const char *const *)answers);
+		faults->main_allocation = faults->worker_allocation = 0;
 		runs++;
 		refused += !started;
 		harness_assert(&h, code < 128, "allocation %lld: it ended with %d",
@@ -294,17 +421,21 @@ START_TEST(an_allocation_that_fails_is_no_crash_no_lie_and_no_half_commit)
 		harness_assert(&h, started || harness_log_has(&h, "memory"),
 			       "allocation %lld: no sentence", (long long)number);
 		died += started && code != 0;
-		assert_whole(number, expected);
+		assert_whole("allocation", number, expected);
 	}
 	fprintf(stderr, "%s: %lld allocations, %u tried: %u ended the start, %u the daemon later\n",
 		in_worker ? "worker" : "main", (long long)total, runs, refused, died);
+	for (size_t i = 0; i < QUESTIONS; i++)
+		free(answers[i]);
+	free(expected);
 }
 END_TEST
 
 int main(void)
 {
 	Suite *suite = suite_create("faults");
-	TCase *tests = tcase_create("faults");
+	TCase *tests = tcase_create("faults"), *once = tcase_create("once");
+	TCase *memory[2] = { tcase_create("main"), tcase_create("worker") };
 	SRunner *runner;
 	int failed, disks = (int)(sizeof(disk_faults) / sizeof(disk_faults[0]));
 
@@ -318,9 +449,21 @@ int main(void)
 	tcase_add_test(tests, without_file_descriptors_calls_are_answered_and_workers_come_back);
 	tcase_add_loop_test(
 		tests, a_clock_that_jumps_ends_no_worker_and_its_return_makes_figures_fresh, 0, 2);
-	tcase_add_loop_test(tests, an_allocation_that_fails_is_no_crash_no_lie_and_no_half_commit,
-			    0, 2);
 	suite_add_tcase(suite, tests);
+	/* a case each, so that CK_RUN_CASE=main EVERY=1 tries all of one kind */
+	tcase_add_loop_test(once, a_disk_that_fails_once_anywhere_is_as_if_it_had_not, 0,
+			    (int)(sizeof(singles) / sizeof(singles[0])));
+	tcase_add_loop_test(memory[0],
+			    an_allocation_that_fails_is_no_crash_no_lie_and_no_half_commit, 0, 1);
+	tcase_add_loop_test(memory[1],
+			    an_allocation_that_fails_is_no_crash_no_lie_and_no_half_commit, 1, 2);
+	for (size_t i = 0; i < 3; i++) {
+		TCase *more = i < 2 ? memory[i] : once;
+
+		tcase_set_timeout(more, 36000);
+		tcase_add_checked_fixture(more, set_up, tear_down);
+		suite_add_tcase(suite, more);
+	}
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_ENV);
 	failed = srunner_ntests_failed(runner);
