@@ -28,13 +28,11 @@
 #include "log.h"
 #include "write_all.h"
 
-#define SUSPECT		 ".suspect"
-#define IDENTITY_KEY	 "identity.key" /* of ledger.c: made right after the first store */
-#define SEQUENCE_MARGIN	 1000000	/* what the damaged store's log may have had beside */
-#define ASIDE_MAX	 1000u
-#define WAL_HEADER_BYTES 32u
-#define WAL_FRAME_BYTES	 24u
-#define ORDER_MAX	 1024
+#define SUSPECT		".suspect"
+#define IDENTITY_KEY	"identity.key" /* of ledger.c: made right after the first store */
+#define SEQUENCE_MARGIN 1000000	       /* what the damaged store's log may have had beside */
+#define ASIDE_MAX	1000u
+#define ORDER_MAX	1024
 
 static void beside(const char *path, const char *suffix, char buffer[STORE_PATH_MAX])
 {
@@ -64,54 +62,6 @@ static bool was_in_use(const char *path)
 	return access(key, F_OK) == 0;
 }
 
-static uint32_t big_endian(const uint8_t *bytes)
-{
-	return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 |
-	       bytes[3];
-}
-
-/* The header of a WAL (https://www.sqlite.org/fileformat2.html#walformat): magic, version, page
- * size, and in the last 8 bytes the checksum of the first 24. */
-static bool is_wal_header(const uint8_t header[WAL_HEADER_BYTES])
-{
-	uint32_t magic = big_endian(header), first = 0, second = 0;
-
-	if (magic != 0x377f0682 && magic != 0x377f0683)
-		return false;
-	for (size_t i = 0; i < WAL_HEADER_BYTES - 8; i += 8) {
-		uint32_t words[2];
-
-		memcpy(words, header + i, sizeof(words));
-		if (magic & 1) {
-			words[0] = big_endian(header + i);
-			words[1] = big_endian(header + i + 4);
-		}
-		first += words[0] + second;
-		second += words[1] + first;
-	}
-	return big_endian(header + WAL_HEADER_BYTES - 8) == first &&
-	       big_endian(header + WAL_HEADER_BYTES - 4) == second;
-}
-
-/* The header is on the disk before the first frame is written: with frames behind it, it is whole.
- * SQLite would pass over such a log, and all commits in it, without a word. */
-static bool wal_is_damaged(const char *path)
-{
-	CLEANUP(close_fd) int fd = -1;
-	uint8_t header[WAL_HEADER_BYTES];
-	char wal[STORE_PATH_MAX];
-	struct stat status;
-
-	beside(path, "-wal", wal);
-	fd = open(wal, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	if (fd < 0 || fstat(fd, &status) < 0)
-		return false;
-	if (status.st_size < (off_t)(WAL_HEADER_BYTES + WAL_FRAME_BYTES + STORE_PAGE_BYTES))
-		return false;
-	return pread(fd, header, sizeof(header), 0) == (ssize_t)sizeof(header) &&
-	       !is_wal_header(header);
-}
-
 int store_looks_damaged(const char *path, struct fault *fault)
 {
 	char wal[STORE_PATH_MAX];
@@ -129,7 +79,7 @@ int store_looks_damaged(const char *path, struct fault *fault)
 		return fault_set(fault, FAULT_DAMAGED, "store: '%s' is no file", path);
 	if (status.st_size == 0 && was_in_use(path) && !store_rebuild_sequence(path))
 		return fault_set(fault, FAULT_DAMAGED, "store: '%s' is empty", path);
-	if (wal_is_damaged(path))
+	if (store_wal_is_damaged(wal))
 		return fault_set(fault, FAULT_DAMAGED,
 				 "store: '%s-wal', its newest commits, is damaged", path);
 	return 0;

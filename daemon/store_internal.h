@@ -65,11 +65,15 @@ int store_event_functions(sqlite3 *db);
 /* The name of the VFS that checks pages, registered at the first call; NULL: out of memory. */
 const char *store_pages_vfs(void);
 
+/* store_wal.c: whether commits that were finished stand behind a frame that is not whole (or its
+   header is not one). Reads all of it. */
+bool store_wal_is_damaged(const char *wal_path);
+
 /* store_damage.c */
 
 /* Whether what lies at the path (and beside it) cannot be this daemon's store as it left it, seen
-   without SQLite: not a file, empty or gone though the state directory was in use, a log that no
-   longer begins as one. FAULT_DAMAGED with the reason, else 0. */
+   without SQLite: not a file, empty or gone though the state directory was in use, a log that is
+   damaged before its end. FAULT_DAMAGED with the reason, else 0. */
 int store_looks_damaged(const char *path, struct fault *fault);
 /* Remembers, past this process, that the store is damaged; the next open looks at all of it. */
 void store_note_damage(const char *path);

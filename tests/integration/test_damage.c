@@ -18,8 +18,10 @@
 #include "documents.h"
 #include "store_internal.h"
 
-#define PAGE  4096
-#define FLIPS 20 /* $FLIPS says otherwise */
+#define PAGE	   4096
+#define WAL_HEADER 32
+#define WAL_FRAME  (24 + PAGE)
+#define FLIPS	   20 /* $FLIPS says otherwise */
 
 static const char *const as_of_dates[] = { "2020-05-01", "2020-10-01", "2026-07-09", "2026-07-11",
 					   NULL };
@@ -215,6 +217,14 @@ static void garbage_wal(const char *path)
 	overwrite(wal, 0, garbage, sizeof(garbage));
 }
 
+static void flip_log(const char *path)
+{
+	char wal[HARNESS_PATH_MAX];
+
+	(void)snprintf(wal, sizeof(wal), "%.240s-wal", path);
+	flip(wal, WAL_HEADER + size_of(wal) / 2 / WAL_FRAME * WAL_FRAME + 1000, 0x10);
+}
+
 static const struct damage {
 	const char *name;
 	void (*make)(const char *path);
@@ -230,6 +240,7 @@ static const struct damage {
 	{ "a text file in its place", make_text, false },
 	{ "nothing in its place", lose_it, false },
 	{ "a garbage log", garbage_wal, true },
+	{ "a flipped bit in the middle of the log", flip_log, true },
 	{ "an empty file, and the log", make_empty, true },
 	{ "nothing in its place, but the log", lose_it, true },
 };
@@ -464,6 +475,69 @@ START_TEST(a_flipped_bit_anywhere_changes_no_answer_or_is_found)
 }
 END_TEST
 
+static bool wal_is_damaged(const char *wal, const char *whole, off_t flip_at, off_t cut_at)
+{
+	copy_file(whole, wal);
+	if (flip_at >= 0)
+		flip(wal, flip_at, 0x04);
+	if (cut_at >= 0)
+		ck_assert_int_eq(truncate(wal, cut_at), 0);
+	return store_wal_is_damaged(wal);
+}
+
+/* Where the second newest commit ends: damage up to there is found. */
+static off_t older_commits_end(const char *wal)
+{
+	unsigned char frame[8];
+	off_t newest = 0, older = 0;
+	int fd = open(wal, O_RDONLY | O_CLOEXEC);
+
+	ck_assert_int_ge(fd, 0);
+	for (off_t at = WAL_HEADER; pread(fd, frame, 8, at) == 8; at += WAL_FRAME) {
+		if (!frame[4] && !frame[5] && !frame[6] && !frame[7])
+			continue;
+		older = newest;
+		newest = at + WAL_FRAME;
+	}
+	(void)close(fd);
+	return older;
+}
+
+/* After a kill: a log that ends anywhere is a torn one, and no damage; a flipped bit in a frame
+ * that a finished commit follows is damage, wherever in the frame it is. */
+START_TEST(a_torn_log_is_no_damage_and_a_flip_before_the_newest_commit_is)
+{
+	static const off_t places[] = { 0, 3, 6, 9, 13, 17, 22, 24, 1000, WAL_FRAME - 1 };
+	char wal[HARNESS_PATH_MAX], whole[HARNESS_PATH_MAX];
+	unsigned int found = 0;
+	struct harness h;
+	off_t end;
+
+	fill(&h);
+	ck_assert_int_eq(harness_daemon_end(&h, SIGKILL), 128 + SIGKILL);
+	path_of(&h, "-wal", wal);
+	path_of(&h, "-whole", whole);
+	copy_file(wal, whole);
+	end = older_commits_end(whole);
+	ck_assert_int_gt(end, 20 * WAL_FRAME);
+	ck_assert(!store_wal_is_damaged(whole));
+	for (off_t at = WAL_HEADER; at < end; at += WAL_FRAME) {
+		for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i += at % 3 ? 4 : 1) {
+			ck_assert_msg(wal_is_damaged(wal, whole, at + places[i], -1),
+				      "a flip at %lld + %lld of %lld", (long long)at,
+				      (long long)places[i], (long long)end);
+			found++;
+		}
+		ck_assert(!wal_is_damaged(wal, whole, -1, at));
+		ck_assert(!wal_is_damaged(wal, whole, -1, at + 1000));
+		ck_assert(!wal_is_damaged(wal, whole, at + 1000, at + WAL_FRAME));
+	}
+	fprintf(stderr, "%u flips in a log of %lld bytes\n", found, (long long)end);
+	h.daemon.pid = 0;
+	harness_stop(&h);
+}
+END_TEST
+
 /* As a newer straitd would have left it. */
 static void raise_version(const char *path)
 {
@@ -525,6 +599,7 @@ int main(void)
 			    DAMAGES);
 	tcase_add_test(tests, kept_originals_are_enough_to_rebuild_from);
 	tcase_add_test(tests, a_flipped_bit_anywhere_changes_no_answer_or_is_found);
+	tcase_add_test(tests, a_torn_log_is_no_damage_and_a_flip_before_the_newest_commit_is);
 	tcase_add_test(tests, a_store_of_a_newer_version_is_left_alone);
 	suite_add_tcase(suite, tests);
 	runner = srunner_create(suite);
