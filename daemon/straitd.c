@@ -521,7 +521,8 @@ static int add_events(struct straitd *straitd, struct fault *fault)
 		straitd->signals[i] =
 			evsignal_new(straitd->base, handlers[i].number, handlers[i].call, straitd);
 		if (!straitd->signals[i] || event_add(straitd->signals[i], NULL) < 0)
-			return fault_set(fault, FAULT_SYSTEM, "cannot watch signal %d",
+			return fault_set(fault, FAULT_SYSTEM,
+					 "cannot watch signal %d: out of memory",
 					 handlers[i].number);
 		log_main(LOG_DEBUG, "watching signal %d", handlers[i].number);
 	}
@@ -666,7 +667,9 @@ int straitd_main(const struct options *options)
 		return EXIT_CONFIG;
 	}
 	if (!straitd.base || start(&straitd, config, &fault) < 0) {
-		log_main(LOG_ERR, "cannot start: %s", straitd.base ? fault.text : "no event loop");
+		log_main(LOG_ERR, "cannot start: %s",
+			 straitd.base ? fault.text
+				      : "no event loop: out of memory, or of file descriptors");
 		if (straitd.config != config)
 			config_free(config);
 		straitd_done(&straitd);
