@@ -23,6 +23,7 @@
 
 #include "log.h"
 
+#define PAUSE_US       100000
 #define PATH_MAX_BYTES sizeof(((struct sockaddr_un *)NULL)->sun_path)
 
 struct bus_socket {
@@ -30,6 +31,9 @@ struct bus_socket {
 	void (*connected)(void *context, DBusConnection *connection);
 	void *context;
 	DBusServer *server;
+	DBusWatch *watch;    /* of the one address; its event is in it */
+	struct event *again; /* after a pause */
+	bool accepted;
 	char *address;
 	char path[PATH_MAX_BYTES];
 	bool there; /* the path is ours: */
@@ -108,14 +112,20 @@ static void remove_ours(const struct bus_socket *socket)
 
 /* ── the server on the loop ────────────────────────────────────────────────────────────────── */
 
+/* A client that cannot be accepted, for want of a descriptor or of memory, keeps the socket ready;
+ * libdbus does not tell. It waits in the queue while the daemon does other things. */
 static void on_ready(evutil_socket_t fd, short what, void *data)
 {
-	DBusWatch *watch = data;
+	static const struct timeval pause = { .tv_usec = PAUSE_US };
+	struct bus_socket *socket = data;
 
 	(void)fd;   /* libdbus knows */
 	(void)what; /* it only reads */
-	/* FALSE = out of memory: the descriptor stays ready, so the loop comes back here */
-	(void)dbus_watch_handle(watch, DBUS_WATCH_READABLE);
+	socket->accepted = false;
+	(void)dbus_watch_handle(socket->watch, DBUS_WATCH_READABLE); /* FALSE: not accepted */
+	if (socket->accepted || evtimer_add(socket->again, &pause) < 0)
+		return;
+	(void)event_del(dbus_watch_get_data(socket->watch)); /* cannot fail for one that exists */
 }
 
 static void free_event(void *event)
@@ -137,14 +147,25 @@ static void toggle_watch(DBusWatch *watch, void *data)
 			"cannot watch the private socket (out of memory); restart straitd");
 }
 
+static void on_again(evutil_socket_t fd, short what, void *data)
+{
+	struct bus_socket *socket = data;
+
+	(void)fd;   /* a timer has none */
+	(void)what; /* it is time */
+	if (socket->watch)
+		toggle_watch(socket->watch, NULL);
+}
+
 static dbus_bool_t add_watch(DBusWatch *watch, void *data)
 {
 	struct bus_socket *socket = data;
 	struct event *event = event_new(socket->base, dbus_watch_get_unix_fd(watch),
-					EV_READ | EV_PERSIST, on_ready, watch);
+					EV_READ | EV_PERSIST, on_ready, socket);
 
 	if (!event)
 		return FALSE;
+	socket->watch = watch;
 	dbus_watch_set_data(watch, event, free_event);
 	toggle_watch(watch, NULL);
 	return TRUE;
@@ -152,7 +173,9 @@ static dbus_bool_t add_watch(DBusWatch *watch, void *data)
 
 static void remove_watch(DBusWatch *watch, void *data)
 {
-	(void)data;				/* the event is in the watch */
+	struct bus_socket *socket = data;
+
+	socket->watch = NULL;
 	dbus_watch_set_data(watch, NULL, NULL); /* frees */
 }
 
@@ -161,6 +184,7 @@ static void on_connection(DBusServer *server, DBusConnection *connection, void *
 	struct bus_socket *socket = data;
 
 	(void)server; /* the one of the socket */
+	socket->accepted = true;
 	socket->connected(socket->context, connection);
 }
 
@@ -225,7 +249,8 @@ int bus_socket_new(struct event_base *base, const char *path,
 	socket->context = context;
 	memcpy(socket->path, path, strlen(path) + 1);
 	socket->address = make_address(path);
-	if (!socket->address)
+	socket->again = evtimer_new(base, on_again, socket);
+	if (!socket->address || !socket->again)
 		(void)fault_set(fault, FAULT_MEMORY, "no memory for the private socket");
 	else if (listen_beside(socket, beside, fault) == 0 &&
 		 put_in_place(socket, beside, fault) == 0) {
@@ -246,6 +271,8 @@ struct bus_socket *bus_socket_free(struct bus_socket *socket)
 		(void)dbus_server_set_watch_functions(socket->server, NULL, NULL, NULL, NULL, NULL);
 		dbus_server_unref(socket->server);
 	}
+	if (socket->again)
+		event_free(socket->again);
 	remove_ours(socket);
 	free(socket->address);
 	free(socket);
