@@ -31,6 +31,7 @@ struct store {
 	size_t statement_count;
 	struct store_puts *puts;     /* records of the batch in hand: store_record.c */
 	struct record_runs *records; /* what is known of the runs: store_record_run.c */
+	struct store_as_of *as_of;   /* the answer last computed: store_record_read.c */
 	int64_t change_count; /* rows of the table change, with those of this transaction; -1 = to
 				 be counted */
 };
@@ -151,12 +152,16 @@ struct store_record {
 typedef void store_record_fn(void *context, const struct store_record *record);
 void store_records_counting(struct store *store, int64_t as_of_ms, store_record_fn *each,
 			    void *context);
-/* Everything that counts for records as known at an instant; used by points, buckets. */
-/* counts false: a version that was known but does not count (any more); it only makes its period
- * that new. */
-typedef void store_part_fn(void *context, const struct store_part *part, int64_t known_at_ms,
-			   bool counts);
-void store_records_as_of(struct store *store, int64_t as_of_ms, store_part_fn *each, void *context);
+/* The periods of all records as known at an instant: what counts in them, and when they were last
+   spoken of; of every series, in no order. Valid until the next question or store_as_of_trim(). One
+   walk over all versions, kept for the next question about the same instant. NULL after a failure;
+   FAULT_TOO_LARGE: there are more versions than may be walked in one go. */
+struct store_sums;
+const struct store_sums *store_records_as_of(struct store *store, int64_t as_of_ms);
+/* At the end of a question: forgets what is too large to be kept. */
+void store_as_of_trim(struct store *store);
+/* Other versions are, or may be, stored now. */
+void store_as_of_forget(struct store *store);
 
 /* Instants at which a key that ever counted in that day of those series got a version. Replacement
    by another key is found through the replacing key's own versions. */

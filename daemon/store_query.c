@@ -7,6 +7,7 @@
  * was published (or known) by then, never on when it was imported.
  */
 #include "store_internal.h"
+#include "store_sums.h"
 
 #include "spread.h"
 
@@ -231,7 +232,7 @@ static void event_as_of(struct store *store, int64_t series, int32_t first, int3
 
 struct record_filter {
 	struct store *store;
-	const int64_t *series;
+	const int64_t *series; /* in order */
 	size_t series_count;
 	int32_t first, last;
 	struct parts *parts; /* or */
@@ -239,32 +240,37 @@ struct record_filter {
 	size_t *bucket_count, *bucket_capacity;
 };
 
-static bool filter_takes(const struct record_filter *filter, const struct store_part *part)
+static int compare_ids(const void *a, const void *b)
 {
-	if (part->day < filter->first || part->day > filter->last)
-		return false;
-	for (size_t i = 0; i < filter->series_count; i++)
-		if (filter->series[i] == part->series)
-			return true;
-	return false;
+	const int64_t *left = a, *right = b;
+
+	return (*left > *right) - (*left < *right);
 }
 
-static void record_part(void *context, const struct store_part *from, int64_t known_at_ms,
-			bool counts)
+static bool filter_takes(const struct record_filter *filter, int64_t series, int32_t day)
 {
-	struct record_filter *filter = context;
-	struct part *part;
+	return day >= filter->first && day <= filter->last && filter->series_count &&
+	       bsearch(&series, filter->series, filter->series_count, sizeof(series), compare_ids);
+}
 
-	if (!filter_takes(filter, from))
-		return;
-	part = add_part(filter->store, filter->parts);
-	if (!part)
-		return;
-	part->day = from->day;
-	part->is_tally = true;
-	if (counts)
-		store_tally_add(&part->tally, from->value, from->status, 1);
-	part->published_at_ms = known_at_ms;
+static void records_as_of(struct store *store, const struct record_filter *filter, int64_t as_of_ms)
+{
+	const struct store_sums *sums = store_records_as_of(store, as_of_ms);
+
+	for (size_t i = 0; sums && i < sums->period_count; i++) {
+		const struct store_period_sum *from = &sums->periods[i];
+		struct part *part;
+
+		if (!filter_takes(filter, from->series, from->day))
+			continue;
+		part = add_part(store, filter->parts);
+		if (!part)
+			return;
+		part->day = from->day;
+		part->is_tally = true;
+		part->tally = from->delta;
+		part->published_at_ms = from->known_at_ms;
+	}
 }
 
 static int compare_parts(const void *a, const void *b)
@@ -333,7 +339,7 @@ static void collect(struct store *store, const struct store_selection *selection
 
 	/* What has an identity; what has none is as events are. */
 	if (as_of_ms && selection->kind == STRAIT_RECORD)
-		store_records_as_of(store, as_of_ms, record_part, &filter);
+		records_as_of(store, &filter, as_of_ms);
 	for (size_t i = 0; i < count && !store_failed(store); i++) {
 		if (selection->kind == STRAIT_LEVEL && as_of_ms)
 			level_as_of(store, selection, series[i], first, last, as_of_ms, parts);
@@ -365,6 +371,7 @@ int store_points(struct store *store, const struct store_selection *selection, i
 		else
 			(void)store_fail(store, FAULT_MEMORY, "store: out of memory");
 	}
+	store_as_of_trim(store);
 	free(series);
 	free(parts.items);
 	if (store_read_end(store, fault) < 0) {
@@ -388,15 +395,18 @@ static void add_bucket(struct record_filter *filter, double value, uint64_t coun
 		(struct bucket){ .value = value, .count = count };
 }
 
-static void record_bucket(void *context, const struct store_part *part, int64_t known_at_ms,
-			  bool counts)
+static void record_buckets(void *context, const struct store_record *record)
 {
 	struct record_filter *filter = context;
 
-	(void)known_at_ms; /* a distribution has no date */
-	if (counts && part->distribution && part->status != STRAIT_MISSING &&
-	    part->status != STRAIT_SUPPRESSED && filter_takes(filter, part))
-		add_bucket(filter, store_bucket_value(store_bucket_of(part->value)), 1);
+	for (size_t i = 0; i < record->part_count; i++) {
+		const struct store_part *part = &record->parts[i];
+
+		if (part->distribution && part->status != STRAIT_MISSING &&
+		    part->status != STRAIT_SUPPRESSED &&
+		    filter_takes(filter, part->series, part->day))
+			add_bucket(filter, store_bucket_value(store_bucket_of(part->value)), 1);
+	}
 }
 
 static void bucket_rows(struct store *store, int64_t series, int32_t first, int32_t last,
@@ -488,7 +498,7 @@ int store_buckets(struct store *store, const struct store_selection *selection, 
 	filter.series = series;
 	filter.series_count = series_count;
 	if (as_of_ms && selection->kind == STRAIT_RECORD)
-		store_records_as_of(store, as_of_ms, record_bucket, &filter);
+		store_records_counting(store, as_of_ms, record_buckets, &filter);
 	for (size_t i = 0; i < series_count && !as_of_ms; i++)
 		bucket_rows(store, series[i], first, last, &filter);
 	collect_spreads(store, as_of_ms, &filter);

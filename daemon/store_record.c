@@ -287,7 +287,6 @@ static void damaged(struct store *store)
 static void gather_stored(struct settling *settling, size_t key_index)
 {
 	const struct finds *finds = settling->finds;
-	struct record_version version;
 	size_t order = 0;
 
 	for (uint32_t at = finds->heads[key_index]; at; at = finds->items[at - 1].next) {
@@ -296,7 +295,8 @@ static void gather_stored(struct settling *settling, size_t key_index)
 
 		if (!said)
 			return;
-		if (!record_decode(finds->bodies + found->start, found->size, &version)) {
+		if (!record_decode_head(finds->bodies + found->start, found->size,
+					&said->version)) {
 			damaged(settling->store);
 			return;
 		}
@@ -305,7 +305,6 @@ static void gather_stored(struct settling *settling, size_t key_index)
 		said->size = found->size;
 		said->order = order++;
 		said->is_new = false;
-		said->version = version.head;
 	}
 }
 
@@ -667,6 +666,8 @@ static void settle(struct store *store, const struct store_release *release,
 void store_record_settle(struct store *store, const struct store_release *release,
 			 struct store_effects *effects)
 {
+	if (store->puts && store->puts->count)
+		store_as_of_forget(store);
 	if (store->puts && store->puts->count && !store_failed(store))
 		settle(store, release, store->puts, effects);
 	store_puts_forget(store);

@@ -43,6 +43,8 @@ bool record_is_same(const struct record_head *a, const struct record_head *b);
 size_t record_encode(const struct record_version *version, unsigned char *body);
 /* false: damaged. */
 bool record_decode(const unsigned char *body, size_t size, struct record_version *ret_version);
+/* Only what orders it. */
+bool record_decode_head(const unsigned char *body, size_t size, struct record_head *ret_head);
 
 /* Entries of a page, in order of key. */
 struct record_cursor {

@@ -131,14 +131,14 @@ static bool keep_body(struct record_merge *merge, const struct record_cursor *cu
 /* A newer run has the same version: what this one says of it is of the past. */
 static bool is_kept_already(const struct record_merge *merge, const struct record_cursor *cursor)
 {
-	struct record_version version, kept;
+	struct record_head head, kept;
 
-	if (!merge->version_count || !record_decode(cursor->body, cursor->size, &version))
+	if (!merge->version_count || !record_decode_head(cursor->body, cursor->size, &head))
 		return false;
 	for (size_t i = 0; i < merge->version_count; i++)
-		if (record_decode(merge->bodies + merge->versions[i].start, merge->versions[i].size,
-				  &kept) &&
-		    record_is_same(&kept.head, &version.head))
+		if (record_decode_head(merge->bodies + merge->versions[i].start,
+				       merge->versions[i].size, &kept) &&
+		    record_is_same(&kept, &head))
 			return true;
 	return false;
 }

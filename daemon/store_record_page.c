@@ -158,25 +158,40 @@ size_t record_encode(const struct record_version *version, unsigned char *body)
 	return (size_t)(out - body);
 }
 
+/* Returns where the parts begin; NULL: damaged. */
+static const unsigned char *get_head(const unsigned char *in, const unsigned char *end,
+				     struct record_head *head, size_t *ret_parts)
+{
+	uint64_t at, parts;
+
+	in = get_signed(in, end, &head->known_at);
+	head->known_at = (int64_t)((uint64_t)head->known_at + EPOCH_MS);
+	in = get_signed(in, end, &head->rank);
+	in = get_bytes(in, end, &head->digest, sizeof(head->digest));
+	in = get_number(in, end, &at);
+	head->at = (int64_t)at;
+	in = get_signed(in, end, &head->release);
+	in = get_number(in, end, &parts);
+	head->replaces = 0;
+	if (parts & 1)
+		in = get_bytes(in, end, &head->replaces, sizeof(head->replaces));
+	*ret_parts = parts >> 1;
+	return *ret_parts > BATCH_VERSION_PARTS_MAX ? NULL : in;
+}
+
+bool record_decode_head(const unsigned char *body, size_t size, struct record_head *ret_head)
+{
+	size_t parts;
+
+	return get_head(body, body + size, ret_head, &parts) != NULL;
+}
+
 bool record_decode(const unsigned char *body, size_t size, struct record_version *ret_version)
 {
 	const unsigned char *in = body, *end = body + size;
-	uint64_t at, head;
 
-	in = get_signed(in, end, &ret_version->head.known_at);
-	ret_version->head.known_at = (int64_t)((uint64_t)ret_version->head.known_at + EPOCH_MS);
-	in = get_signed(in, end, &ret_version->head.rank);
-	in = get_bytes(in, end, &ret_version->head.digest, sizeof(ret_version->head.digest));
-	in = get_number(in, end, &at);
-	ret_version->head.at = (int64_t)at;
-	in = get_signed(in, end, &ret_version->head.release);
-	in = get_number(in, end, &head);
-	ret_version->head.replaces = 0;
-	if (head & 1)
-		in = get_bytes(in, end, &ret_version->head.replaces,
-			       sizeof(ret_version->head.replaces));
-	ret_version->part_count = head >> 1;
-	if (!in || ret_version->part_count > BATCH_VERSION_PARTS_MAX)
+	in = get_head(in, end, &ret_version->head, &ret_version->part_count);
+	if (!in)
 		return false;
 	for (size_t i = 0; i < ret_version->part_count; i++)
 		in = get_part(in, end, day_of(ret_version->head.known_at), &ret_version->parts[i]);

@@ -10,6 +10,10 @@
 #include <string.h>
 
 #include "store_record.h"
+#include "store_sums.h"
+
+#define RECORD_WALK_MAX	   4000000 /* versions looked at for one answer */
+#define AS_OF_PERIODS_KEPT 100000u /* of the last answer, about 12 MB */
 
 /* ── as known on a date ────────────────────────────────────────────────────────────────────── */
 
@@ -25,12 +29,16 @@ static int compare_keys(const void *a, const void *b)
 	return (*left > *right) - (*left < *right);
 }
 
-typedef void each_version_fn(struct store *store, void *context, int64_t key,
-			     const struct record_version *version);
-
 static void no_memory(struct store *store)
 {
 	(void)store_fail(store, FAULT_MEMORY, "store: out of memory");
+}
+
+static void damaged(struct store *store)
+{
+	(void)store_fail(
+		store, FAULT_SYSTEM,
+		"store: a record version is damaged; move the file aside (keep it) and import the documents in the spools' done/ directories again");
 }
 
 static bool decode(const struct record_merge *merge, size_t i, struct record_version *ret_version)
@@ -38,9 +46,16 @@ static bool decode(const struct record_merge *merge, size_t i, struct record_ver
 	if (record_decode(merge->bodies + merge->versions[i].start, merge->versions[i].size,
 			  ret_version))
 		return true;
-	(void)store_fail(
-		merge->store, FAULT_SYSTEM,
-		"store: a record version is damaged; move the file aside (keep it) and import the documents in the spools' done/ directories again");
+	damaged(merge->store);
+	return false;
+}
+
+static bool decode_head(const struct record_merge *merge, size_t i, struct record_head *ret_head)
+{
+	if (record_decode_head(merge->bodies + merge->versions[i].start, merge->versions[i].size,
+			       ret_head))
+		return true;
+	damaged(merge->store);
 	return false;
 }
 
@@ -61,127 +76,29 @@ static void each_key(struct store *store, int64_t source, each_key_fn *each, voi
 	free(live);
 }
 
-struct as_of {
-	struct store *store;
-	int64_t ms;
-	each_version_fn *each;
-	void *context;
-};
-
-static void find_best(void *context, const struct record_merge *merge, int64_t key)
+int64_t store_record_versions(struct store *store)
 {
-	const struct as_of *as_of = context;
-	struct record_version best, next;
-	bool have = false;
+	const struct record_runs *runs = record_runs(store);
+	int64_t count = 0;
 
-	for (size_t i = 0; i < merge->version_count; i++) {
-		if (!decode(merge, i, have ? &next : &best))
-			return;
-		if (!have) {
-			have = best.head.known_at <= as_of->ms;
-			continue;
-		}
-		if (next.head.known_at <= as_of->ms && record_is_after(&next.head, &best.head))
-			best = next;
-	}
-	if (have)
-		as_of->each(as_of->store, as_of->context, key, &best);
+	for (size_t i = 0; runs && i < runs->count; i++)
+		if (runs->items[i]->state == RECORD_LIVE)
+			count += runs->items[i]->entries;
+	return count;
 }
 
-/* Calls back once a key with the version that counted at that instant, replaced or not. */
-static void each_key_as_of(struct store *store, int64_t source, int64_t as_of_ms,
-			   each_version_fn *each, void *context)
+/* Main answers nobody else meanwhile. */
+static bool may_walk(struct store *store)
 {
-	struct as_of as_of = { .store = store, .ms = as_of_ms, .each = each, .context = context };
+	int64_t versions = store_record_versions(store);
 
-	each_key(store, source, find_best, &as_of);
-}
-
-static void collect_replaced(struct store *store, void *context, int64_t key,
-			     const struct record_version *version)
-{
-	struct key_set *set = context;
-
-	if (!version->head.replaces || version->head.replaces == key)
-		return;
-	if (!STORE_GROW(set->keys, set->count, set->capacity)) {
-		(void)store_fail(store, FAULT_MEMORY, "store: out of memory");
-		return;
-	}
-	set->keys[set->count++] = version->head.replaces;
-}
-
-struct emit {
-	const struct key_set *replaced;
-	store_record_fn *each;
-	void *context;
-};
-
-static void emit_version(struct store *store, void *context, int64_t key,
-			 const struct record_version *version)
-{
-	const struct emit *emit = context;
-	struct store_record record = { .parts = version->parts,
-				       .part_count = version->part_count,
-				       .known_at_ms = version->head.known_at,
-				       .release = version->head.release,
-				       .at = (uint64_t)version->head.at };
-
-	(void)store; /* same signature as collect_replaced */
-	if (emit->replaced->count &&
-	    bsearch(&key, emit->replaced->keys, emit->replaced->count, sizeof(key), compare_keys))
-		return;
-	emit->each(emit->context, &record);
-}
-
-void store_records_counting(struct store *store, int64_t as_of_ms, store_record_fn *each,
-			    void *context)
-{
-	int64_t sources = store_number(store, "SELECT max(id) FROM source", 0, "");
-
-	for (int64_t source = 1; source <= sources && !store_failed(store); source++) {
-		struct key_set replaced = { 0 };
-		struct emit emit = { .replaced = &replaced, .each = each, .context = context };
-
-		each_key_as_of(store, source, as_of_ms, collect_replaced, &replaced);
-		if (replaced.count)
-			qsort(replaced.keys, replaced.count, sizeof(replaced.keys[0]),
-			      compare_keys);
-		each_key_as_of(store, source, as_of_ms, emit_version, &emit);
-		free(replaced.keys);
-	}
-}
-
-struct part_sink {
-	store_part_fn *each;
-	void *context;
-};
-
-static void sink_parts(void *context, const struct store_record *record)
-{
-	const struct part_sink *sink = context;
-
-	for (size_t i = 0; i < record->part_count; i++)
-		sink->each(sink->context, &record->parts[i], record->known_at_ms,
-			   /* counts= */ true);
-}
-
-struct touching {
-	const struct part_sink *sink;
-	int64_t as_of_ms;
-};
-
-static void touch_key(void *context, const struct record_merge *merge, int64_t key)
-{
-	const struct touching *touching = context;
-	struct record_version version;
-
-	(void)key; /* of whatever key */
-	for (size_t i = 0; i < merge->version_count && decode(merge, i, &version); i++)
-		for (size_t k = 0;
-		     k < version.part_count && version.head.known_at <= touching->as_of_ms; k++)
-			touching->sink->each(touching->sink->context, &version.parts[k],
-					     version.head.known_at, /* counts= */ false);
+	if (versions <= RECORD_WALK_MAX)
+		return !store_failed(store);
+	(void)store_fail(
+		store, FAULT_TOO_LARGE,
+		"%lld versions of records would have to be read to know what was known then, at most %d are in one go; ask for values of now, or keep a second straitd that is given only the documents up to that date",
+		(long long)versions, RECORD_WALK_MAX);
+	return false;
 }
 
 static int64_t last_source(struct store *store)
@@ -189,23 +106,194 @@ static int64_t last_source(struct store *store)
 	return store_number(store, "SELECT max(id) FROM source", 0, "");
 }
 
-/* Every version known by then makes its periods that new, whether it counts or not; as
- * store_record_settle() does for now. */
-static void touch_parts(struct store *store, int64_t as_of_ms, const struct part_sink *sink)
+/* Calls back once a key of each source; *source says of which. */
+static void each_source_key(struct store *store, int64_t *source, each_key_fn *each, void *context)
 {
-	struct touching touching = { .sink = sink, .as_of_ms = as_of_ms };
 	int64_t sources = last_source(store);
 
-	for (int64_t source = 1; source <= sources && !store_failed(store); source++)
-		each_key(store, source, touch_key, &touching);
+	for (*source = 1; *source <= sources && !store_failed(store); ++*source)
+		each_key(store, *source, each, context);
 }
 
-void store_records_as_of(struct store *store, int64_t as_of_ms, store_part_fn *each, void *context)
-{
-	struct part_sink sink = { .each = each, .context = context };
+/* A key of a source whose place another one has taken. */
+struct replaced {
+	int64_t source, key;
+};
 
-	store_records_counting(store, as_of_ms, sink_parts, &sink);
-	touch_parts(store, as_of_ms, &sink);
+struct store_as_of {
+	int64_t ms;
+	struct store_sums sums;
+	struct replaced *replaced; /* in order */
+	size_t replaced_count, replaced_capacity;
+};
+
+struct walk {
+	struct store *store;
+	struct store_as_of *as_of;
+	int64_t source; /* in hand */
+	store_record_fn *each;
+	void *context;
+};
+
+static int compare_replaced(const void *a, const void *b)
+{
+	const struct replaced *left = a, *right = b;
+
+	if (left->source != right->source)
+		return left->source < right->source ? -1 : 1;
+	return (left->key > right->key) - (left->key < right->key);
+}
+
+static bool is_replaced(const struct walk *walk, int64_t key)
+{
+	const struct store_as_of *as_of = walk->as_of;
+	struct replaced wanted = { walk->source, key };
+
+	return as_of->replaced_count && bsearch(&wanted, as_of->replaced, as_of->replaced_count,
+						sizeof(wanted), compare_replaced);
+}
+
+/* The version of the key that counted at that instant, replaced or not; false = none. */
+static bool best_of(const struct record_merge *merge, int64_t as_of_ms,
+		    struct record_version *ret_best)
+{
+	struct record_head best, next;
+	size_t at = SIZE_MAX;
+
+	for (size_t i = 0; i < merge->version_count; i++) {
+		if (!decode_head(merge, i, &next))
+			return false;
+		if (next.known_at > as_of_ms || (at != SIZE_MAX && !record_is_after(&next, &best)))
+			continue;
+		best = next;
+		at = i;
+	}
+	return at != SIZE_MAX && decode(merge, at, ret_best);
+}
+
+static void add_parts(struct walk *walk, struct record_version *version, int sign)
+{
+	for (size_t i = 0; i < version->part_count; i++) {
+		version->parts[i].distribution = false; /* only periods are added up */
+		store_sums_add(walk->store, &walk->as_of->sums, &version->parts[i], sign);
+	}
+}
+
+static void note_replaced(const struct walk *walk, int64_t key)
+{
+	struct store_as_of *as_of = walk->as_of;
+
+	if (STORE_GROW(as_of->replaced, as_of->replaced_count, as_of->replaced_capacity))
+		as_of->replaced[as_of->replaced_count++] = (struct replaced){ walk->source, key };
+	else
+		no_memory(walk->store);
+}
+
+/* Every version known by then makes its periods that new, whether it counts or not, as
+ * store_record_settle() does for now. The one that counts is added; those whose place is taken are
+ * not known yet. */
+static void add_up_key(void *context, const struct record_merge *merge, int64_t key)
+{
+	struct walk *walk = context;
+	struct record_version version;
+
+	for (size_t i = 0; i < merge->version_count && decode(merge, i, &version); i++)
+		for (size_t k = 0;
+		     k < version.part_count && version.head.known_at <= walk->as_of->ms; k++)
+			store_sums_touch(walk->store, &walk->as_of->sums, &version.parts[k],
+					 version.head.known_at);
+	if (store_failed(walk->store) || !best_of(merge, walk->as_of->ms, &version))
+		return;
+	add_parts(walk, &version, 1);
+	if (version.head.replaces && version.head.replaces != key)
+		note_replaced(walk, version.head.replaces);
+}
+
+static void take_back_key(void *context, const struct record_merge *merge, int64_t key)
+{
+	struct walk *walk = context;
+	struct record_version version;
+
+	if (is_replaced(walk, key) && best_of(merge, walk->as_of->ms, &version))
+		add_parts(walk, &version, -1);
+}
+
+void store_as_of_forget(struct store *store)
+{
+	if (!store->as_of)
+		return;
+	store_sums_done(&store->as_of->sums);
+	free(store->as_of->replaced);
+	free(store->as_of);
+	store->as_of = NULL;
+}
+
+void store_as_of_trim(struct store *store)
+{
+	if (store->as_of && (store->as_of->sums.period_count > AS_OF_PERIODS_KEPT ||
+			     store->as_of->replaced_count > AS_OF_PERIODS_KEPT))
+		store_as_of_forget(store);
+}
+
+static struct store_as_of *known_at(struct store *store, int64_t as_of_ms)
+{
+	struct walk walk = { .store = store };
+
+	if (store->as_of && store->as_of->ms == as_of_ms)
+		return store->as_of;
+	store_as_of_forget(store);
+	if (!may_walk(store))
+		return NULL;
+	store->as_of = walk.as_of = calloc(1, sizeof(*store->as_of));
+	if (!walk.as_of) {
+		no_memory(store);
+		return NULL;
+	}
+	walk.as_of->ms = as_of_ms;
+	each_source_key(store, &walk.source, add_up_key, &walk);
+	if (walk.as_of->replaced_count) {
+		qsort(walk.as_of->replaced, walk.as_of->replaced_count,
+		      sizeof(walk.as_of->replaced[0]), compare_replaced);
+		each_source_key(store, &walk.source, take_back_key, &walk);
+	}
+	if (store_failed(store))
+		store_as_of_forget(store);
+	return store->as_of;
+}
+
+const struct store_sums *store_records_as_of(struct store *store, int64_t as_of_ms)
+{
+	const struct store_as_of *as_of = known_at(store, as_of_ms);
+
+	return as_of ? &as_of->sums : NULL;
+}
+
+static void tell_record(void *context, const struct record_merge *merge, int64_t key)
+{
+	struct walk *walk = context;
+	struct record_version version;
+	struct store_record record;
+
+	if (is_replaced(walk, key) || !best_of(merge, walk->as_of->ms, &version))
+		return;
+	record = (struct store_record){ .parts = version.parts,
+					.part_count = version.part_count,
+					.known_at_ms = version.head.known_at,
+					.release = version.head.release,
+					.at = (uint64_t)version.head.at };
+	walk->each(walk->context, &record);
+}
+
+void store_records_counting(struct store *store, int64_t as_of_ms, store_record_fn *each,
+			    void *context)
+{
+	struct walk walk = {
+		.store = store, .as_of = known_at(store, as_of_ms), .each = each, .context = context
+	};
+
+	if (walk.as_of)
+		each_source_key(store, &walk.source, tell_record, &walk);
+	store_as_of_trim(store);
 }
 
 /* ── instants ──────────────────────────────────────────────────────────────────────────────── */
@@ -275,26 +363,15 @@ void store_record_instants(struct store *store, const int64_t *series, size_t se
 				     .day = day,
 				     .each = each,
 				     .context = context };
-	int64_t sources = last_source(store);
+	int64_t source;
 
-	for (int64_t source = 1; source <= sources && !store_failed(store); source++)
-		each_key(store, source, add_key, &instants);
+	if (!may_walk(store))
+		return;
+	each_source_key(store, &source, add_key, &instants);
 	/* Whoever takes the place of one of these changes that period too, from wherever it is. */
 	if (instants.here.count)
 		qsort(instants.here.keys, instants.here.count, sizeof(instants.here.keys[0]),
 		      compare_keys);
-	for (int64_t source = 1; source <= sources && !store_failed(store); source++)
-		each_key(store, source, tell_key, &instants);
+	each_source_key(store, &source, tell_key, &instants);
 	free(instants.here.keys);
-}
-
-int64_t store_record_versions(struct store *store)
-{
-	const struct record_runs *runs = record_runs(store);
-	int64_t count = 0;
-
-	for (size_t i = 0; runs && i < runs->count; i++)
-		if (runs->items[i]->state == RECORD_LIVE)
-			count += runs->items[i]->entries;
-	return count;
 }

@@ -30,6 +30,7 @@ void record_runs_forget(struct store *store)
 {
 	struct record_runs *runs = store->records;
 
+	store_as_of_forget(store);
 	if (!runs)
 		return;
 	for (size_t i = 0; i < runs->count; i++)
