@@ -88,9 +88,8 @@ static struct store_period_sum *period_of(struct store *store, struct store_sums
 }
 
 static void add_to_bucket(struct store *store, struct store_sums *sums,
-			  const struct store_part *part, int sign)
+			  const struct store_bucket_sum *more)
 {
-	int64_t number = store_bucket_of(part->value);
 	size_t at;
 
 	if (!make_room(sums, &sums->bucket_slots, sums->bucket_count, bucket_hash) ||
@@ -98,21 +97,19 @@ static void add_to_bucket(struct store *store, struct store_sums *sums,
 		(void)store_fail(store, FAULT_MEMORY, "store: out of memory");
 		return;
 	}
-	at = mix((uint64_t)part->series, (uint32_t)part->day, (uint64_t)number) &
+	at = mix((uint64_t)more->series, (uint32_t)more->day, (uint64_t)more->bucket) &
 	     (sums->bucket_slots.size - 1);
 	while (sums->bucket_slots.places[at]) {
 		struct store_bucket_sum *bucket = &sums->buckets[sums->bucket_slots.places[at] - 1];
 
-		if (bucket->series == part->series && bucket->day == part->day &&
-		    bucket->bucket == number) {
-			bucket->count += sign;
+		if (bucket->series == more->series && bucket->day == more->day &&
+		    bucket->bucket == more->bucket) {
+			bucket->count += more->count;
 			return;
 		}
 		at = (at + 1) & (sums->bucket_slots.size - 1);
 	}
-	sums->buckets[sums->bucket_count] = (struct store_bucket_sum){
-		.series = part->series, .bucket = number, .count = sign, .day = part->day
-	};
+	sums->buckets[sums->bucket_count] = *more;
 	sums->bucket_slots.places[at] = (uint32_t)++sums->bucket_count;
 }
 
@@ -129,7 +126,16 @@ void store_sums_add(struct store *store, struct store_sums *sums, const struct s
 	period->counts = true;
 	if (part->distribution && part->status != STRAIT_MISSING &&
 	    part->status != STRAIT_SUPPRESSED)
-		add_to_bucket(store, sums, part, sign);
+		add_to_bucket(store, sums,
+			      &(struct store_bucket_sum){ .series = part->series,
+							  .bucket = store_bucket_of(part->value),
+							  .count = sign,
+							  .day = part->day });
+}
+
+void store_sums_count(struct store *store, struct store_sums *sums, int64_t bucket, int64_t count)
+{
+	add_to_bucket(store, sums, &(struct store_bucket_sum){ .bucket = bucket, .count = count });
 }
 
 void store_sums_touch(struct store *store, struct store_sums *sums, const struct store_part *part,

@@ -24,6 +24,8 @@ struct store_sums {
 /* A part begins (sign 1) or ends (-1) to count. */
 void store_sums_add(struct store *store, struct store_sums *sums, const struct store_part *part,
 		    int sign);
+/* So many more in a bucket, of no series and no day: a distribution over all of them. */
+void store_sums_count(struct store *store, struct store_sums *sums, int64_t bucket, int64_t count);
 /* The period was spoken of at that time. */
 void store_sums_touch(struct store *store, struct store_sums *sums, const struct store_part *part,
 		      int64_t known_at_ms);
