@@ -6,6 +6,7 @@
  * below). Test program.
  */
 #include "ledger_case.h"
+#include "spread.h"
 
 enum {
 	KEYS = 400,
@@ -308,6 +309,159 @@ START_TEST(the_same_versions_again_write_no_run)
 }
 END_TEST
 
+/* ── beside lines without identity ─────────────────────────────────────────────────────────── */
+
+/* What lines that are no records' versions add up to, by day. */
+struct plain {
+	double boats[DAYS], lost[DAYS], hours[DAYS];
+	uint64_t lines[DAYS]; /* of boats */
+	uint8_t spreads[OBSERVATIONS][16];
+	size_t spread_count;
+};
+
+static void add_plain(struct builder *builder, struct plain *plain)
+{
+	int day = pick(DAYS), value = 1 + pick(9);
+	struct batch_observation *line = &builder->items[builder->count];
+	bool is_lost = pick(2);
+
+	ck_assert_uint_lt(builder->count + 1, OBSERVATIONS);
+	*line = (struct batch_observation){ .series = is_lost ? 1 : 0,
+					    .day = FIRST_DAY + day,
+					    .status = STRAIT_FINAL,
+					    .value = value,
+					    .at = strait_at_offset(builder->count),
+					    .count = 1 };
+	if (pick(2)) { /* hours instead, with its distribution */
+		uint8_t *bytes = plain->spreads[plain->spread_count++];
+		struct spread_writer writer = spread_writer(bytes, sizeof(plain->spreads[0]));
+
+		spread_put(&writer, spread_bucket(value), 1);
+		line->series = 2;
+		line->spread = bytes;
+		line->spread_size = (size_t)(writer.at - bytes);
+		plain->hours[day] += value;
+	} else {
+		plain->boats[day] += value;
+		plain->lost[day] += is_lost ? value : 0;
+		plain->lines[day]++;
+	}
+	builder->count++;
+}
+
+/* "bytes 0-4567, 80 events"; a place alone is one. */
+static uint64_t count_in(const char *locator)
+{
+	const char *comma = strchr(locator, ',');
+
+	return comma ? strtoull(comma + 1, NULL, 10) : 1;
+}
+
+static uint64_t explained(const char *name)
+{
+	struct explanation explanation;
+	uint64_t count = 0;
+
+	ck_assert_msg(ledger_explain(c.ledger, name, 0, &explanation, &c.fault) == 0, "%s",
+		      c.fault.text);
+	for (size_t i = 0; i < explanation.item_count; i++)
+		for (size_t k = 0; k < explanation.items[i].inputs.row_count; k++)
+			count += count_in(explanation.items[i].inputs.rows[k].locator);
+	explanation_done(&explanation);
+	return count;
+}
+
+static void expect_last_version(const char *day, double wanted)
+{
+	struct version_row *rows;
+	size_t count;
+
+	ck_assert_msg(ledger_versions(c.ledger, "boats", NULL, 0, day, &rows, &count, &c.fault) ==
+			      0,
+		      "%s", c.fault.text);
+	if (count)
+		ck_assert_double_eq_tol(rows[count - 1].value, wanted, 1e-6);
+	else
+		ck_assert_double_eq(wanted, 0);
+	free(rows);
+}
+
+static void compare_mixed(const struct plain *plain)
+{
+	static const char *const figures[] = { "boats.total", "boats.lost", "hours.median" };
+	struct sums sums;
+	int counting[DAYS] = { 0 };
+
+	for (int k = 0; k < KEYS; k++) {
+		const struct model_version *best = best_of(k, INT64_MAX);
+		bool replaced = false;
+
+		for (int other = 0; best && other < KEYS; other++) {
+			const struct model_version *by = best_of(other, INT64_MAX);
+
+			replaced |= by && other != k && by->replaces == best->key;
+		}
+		if (best && !replaced)
+			counting[best->day]++;
+	}
+	/* by then the records were known, and no document of lines was out */
+	compare_at(8999);
+	model_sums(INT64_MAX, &sums);
+	for (int day = 0; day < DAYS; day++) {
+		char text[PERIOD_TEXT_MAX], name[FIGURE_NAME_MAX];
+
+		(void)granularity_format(STRAIT_DAY, FIRST_DAY + day, text);
+		for (int64_t as_of = 0; as_of <= 9000; as_of += 9000) {
+			(void)snprintf(name, sizeof(name), "boats{outcome=lost}.%s", text);
+			expect(name, as_of, sums.lost[day] + plain->lost[day]);
+			(void)snprintf(name, sizeof(name), "hours.%s", text);
+			expect(name, as_of, sums.hours[day] + plain->hours[day]);
+			(void)snprintf(name, sizeof(name), "boats.%s", text);
+			expect(name, as_of, sums.boats[day] + plain->boats[day]);
+		}
+		ck_assert_uint_eq(explained(name), (uint64_t)counting[day] + plain->lines[day]);
+		expect_last_version(text, sums.boats[day] + plain->boats[day]);
+	}
+	for (size_t i = 0; i < sizeof(figures) / sizeof(figures[0]); i++) {
+		double kept = case_figure(&c, figures[i]);
+		double known = case_value(&c, figures[i], INT64_MAX);
+
+		ck_assert_msg(kept == known || (isnan(kept) && isnan(known)),
+			      "%s is %g kept and %g computed", figures[i], kept, known);
+	}
+}
+
+START_TEST(lines_without_identity_count_beside_records)
+{
+	static struct builder builder;
+	static struct plain plain;
+
+	seed = (unsigned int)_i + 101;
+	version_count = 0;
+	plain = (struct plain){ .spread_count = 0 };
+	case_open(&c);
+	for (int i = 0; i < 24; i++) {
+		builder.count = 0;
+		plain.spread_count = 0; /* those of earlier batches are stored */
+		for (int n = 1 + pick(60); n > 0; n--) {
+			/* batches of one kind, of the other, and of both */
+			if (i % 3 == 0 || (i % 3 == 2 && pick(2)))
+				add_plain(&builder, &plain);
+			else
+				add(&builder, new_version(60));
+		}
+		must_send(&builder, i);
+		if (i % 4 != 3)
+			continue;
+		compare_mixed(&plain);
+		case_reopen(&c); /* nothing kept: computed anew */
+		case_declare(&c);
+		compare_mixed(&plain);
+	}
+	case_close(&c);
+}
+END_TEST
+
 /* What tests/data/store-v3.db was made from. Never change it: the file would not fit any more. */
 static void history(void)
 {
@@ -378,6 +532,7 @@ int main(void)
 
 	tcase_set_timeout(tests, 120);
 	tcase_add_loop_test(tests, batches_of_any_size_give_what_the_model_says, 0, 4);
+	tcase_add_loop_test(tests, lines_without_identity_count_beside_records, 0, 3);
 	tcase_add_test(tests, the_same_versions_again_write_no_run);
 	tcase_add_test(tests, a_store_of_version_3_says_the_same_and_goes_on);
 	suite_add_tcase(suite, tests);
