@@ -193,19 +193,6 @@ PUBLIC int linkat(int from_at, const char *from, int to_at, const char *to, int 
 		       : (int)syscall(SYS_linkat, from_at, from, to_at, to, flags);
 }
 
-PUBLIC int renameat2(int from_directory, const char *from, int to_directory, const char *to,
-		     unsigned int flags)
-{
-	return fails_fd(FAULTS_RENAME, to_directory)
-		       ? -1
-		       : (int)syscall(SYS_renameat2, from_directory, from, to_directory, to, flags);
-}
-
-PUBLIC int renameat(int from_directory, const char *from, int to_directory, const char *to)
-{
-	return renameat2(from_directory, from, to_directory, to, 0);
-}
-
 /* ── file descriptors ────────────────────────────────────────────────────────────────────────── */
 
 PUBLIC int socketpair(int domain, int type, int protocol, int fds[2])
