@@ -3,14 +3,19 @@
  * test_dead_ends.c - there is no state of a source that only a restart of the daemon opens: each
  * trouble is made, seen, taken away, and the source works on in the same daemon. Test program.
  */
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <check.h>
 
+#include "faults.h"
 #include "harness.h"
 
 static struct harness h;
@@ -106,6 +111,61 @@ START_TEST(a_spool_that_cannot_be_made_can_be_made)
 }
 END_TEST
 
+/* Who may not move into done/, or has no room there, says so, goes on and catches up: no matter
+ * whether it is the folder's permissions, its disk or its quota. */
+static const struct {
+	uint32_t calls;
+	int error;
+	const char *document, *folder, *said;
+} spool_faults[] = {
+	{ FAULTS_RENAME, EACCES, "rrr", "done", "Permission denied" },
+	{ FAULTS_RENAME, ENOSPC, "rrr", "done", "No space left on device" },
+	{ FAULTS_RENAME, EROFS, "rrr", "done", "Read-only file system" },
+	{ FAULTS_SYNC, EIO, "rrr", "done", "Input/output error" },
+	{ FAULTS_WRITE, ENOSPC, "", "failed", "No space left on device" },
+	{ FAULTS_WRITE, EDQUOT, "", "failed", "Disk quota exceeded" },
+};
+
+START_TEST(a_spool_that_takes_nothing_takes_it_again)
+{
+	struct faults *faults;
+	int fd;
+
+	harness_file(&h, "faults", "", path);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(ftruncate(fd, sizeof(*faults)), 0);
+	faults = mmap(NULL, sizeof(*faults), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	ck_assert_ptr_ne(faults, MAP_FAILED);
+	(void)close(fd);
+	(void)snprintf(faults->directory, sizeof(faults->directory), "%s", h.spool);
+	(void)setenv(FAULTS_VARIABLE, path, 1);
+	h.program = "tests/straitd-weak";
+	harness_plugin(&h, "counts");
+	configure("counts", "");
+	harness_daemon(&h);
+	harness_wait_source(&h, "bad", "idle");
+	faults->error = spool_faults[_i].error;
+	faults->calls = spool_faults[_i].calls;
+	harness_drop(&h, "bad", "x", spool_faults[_i].document);
+	harness_wait_log(&h, "a document that is done with stays in incoming/");
+	harness_wait_log(&h, spool_faults[_i].said);
+	harness_wait_figure(&h, "test.count.total", spool_faults[_i].document[0] ? 3 : NAN);
+	harness_wait_source_text(&h, "bad", "LastFault",
+				 spool_faults[_i].document[0] ? spool_faults[_i].said : "empty");
+	faults->calls = 0;
+	harness_wait_path(&h, harness_spool_path(&h, "bad", spool_faults[_i].folder, "x", path),
+			  true);
+	harness_wait_source(&h, "bad", "idle");
+	harness_drop(&h, "bad", "well", "rrrr");
+	harness_wait_figure(&h, "test.count.total", spool_faults[_i].document[0] ? 7 : 4);
+	if (spool_faults[_i].calls != FAULTS_SYNC) /* that one had left: the next tells nothing */
+		harness_wait_log(&h, "documents leave incoming/ again");
+	(void)unsetenv(FAULTS_VARIABLE);
+	(void)munmap(faults, sizeof(*faults));
+}
+END_TEST
+
 START_TEST(a_quarantined_source_gets_another_file)
 {
 	harness_plugin(&h, "misbehave");
@@ -149,7 +209,7 @@ START_TEST(a_source_that_reads_for_ever_is_restarted_by_a_new_plugin_file)
 	ck_assert_int_eq(unlink(harness_spool_path(&h, "bad", "incoming", "x", path)), 0);
 	harness_plugin(&h, "misbehave");
 	reload();
-	harness_wait_source(&h, "bad", "backoff");
+	harness_wait_log(&h, "; starting it anew"); /* at once: it was asked to end */
 	harness_wait_source(&h, "bad", "idle");
 }
 END_TEST
@@ -191,6 +251,8 @@ int main(void)
 	tcase_add_test(tests, a_file_that_is_no_plugin_is_replaced);
 	tcase_add_test(tests, a_plugin_that_others_may_write_is_closed_to_them);
 	tcase_add_test(tests, a_spool_that_cannot_be_made_can_be_made);
+	tcase_add_loop_test(tests, a_spool_that_takes_nothing_takes_it_again, 0,
+			    (int)(sizeof(spool_faults) / sizeof(spool_faults[0])));
 	tcase_add_test(tests, a_quarantined_source_gets_another_file);
 	tcase_add_test(tests, a_plugin_is_replaced_while_its_worker_waits_in_backoff);
 	tcase_add_test(tests, a_source_that_reads_for_ever_is_restarted_by_a_new_plugin_file);
