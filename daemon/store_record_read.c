@@ -96,7 +96,7 @@ static bool may_walk(struct store *store)
 		return !store_failed(store);
 	(void)store_fail(
 		store, FAULT_TOO_LARGE,
-		"%lld versions of records would have to be read to know what was known then, at most %d are in one go; ask for values of now, or keep a second straitd that is given only the documents up to that date",
+		"%lld versions of records would have to be read for this answer, at most %d are, because nobody else is answered meanwhile; values of now (GetFigure, GetSeries without as_of) are answered among any number",
 		(long long)versions, RECORD_WALK_MAX);
 	return false;
 }
