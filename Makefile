@@ -174,7 +174,7 @@ check: all $(bad_plugins) $(faulty) $(weak) $(tools_for_tests) $(test_programs)
 unit: $(bad_plugins) $(unit_tests)
 	$(Q)BUILD=$(BUILD) tests/run $(unit_tests)
 
-# The crash campaign: make torture [SEED=n] [ROWS=n] [SECONDS=n] [POINTS=all] [ONLY=run], or QUICK=1 for about a minute
+# The crash campaign: make torture [SEED=n] [ROWS=n] [SECONDS=n] [POINTS=all|points [PART=i/n]] [ONLY=run], or QUICK=1 for about a minute
 .PHONY: torture
 torture_objects := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/torture/*.c))
 torture := $(BUILD)/tests/torture/torture
@@ -182,7 +182,8 @@ $(torture): $(torture_objects) $(support) $(lib)
 	$(Q)$(CC) $(all_ldflags) -o $@ $^ $(shell $(PKG_CONFIG) --libs check jansson expat) $(main_libs)
 torture: all $(faulty) $(torture)
 	$(Q)BUILD=$(BUILD) TORTURE_SEED=$(SEED) TORTURE_ROWS=$(or $(ROWS),$(if $(QUICK),20000)) TORTURE_ONLY=$(ONLY) \
-		TORTURE_SECONDS=$(or $(SECONDS),$(if $(QUICK),60)) TORTURE_POINTS=$(POINTS) tests/torture/run $(torture)
+		TORTURE_SECONDS=$(or $(SECONDS),$(if $(QUICK),60)) TORTURE_POINTS=$(POINTS) TORTURE_PART=$(PART) \
+		tests/torture/run $(torture)
 
 # The real published files: make check-real DATA=DIR
 .PHONY: check-real check-asan check-clang cover lint hardening format

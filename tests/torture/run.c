@@ -52,6 +52,7 @@ struct state {
 	char key[KEY_BYTES];
 	size_t key_size;
 	long long moved_ms; /* of the last progress */
+	long long taken_ms; /* since when the next disturbance is waited for */
 };
 
 static void fault(struct state *state, const char *what)
@@ -104,6 +105,7 @@ static void take_next(struct state *state)
 	const struct run *run = state->run;
 
 	state->commits = 0;
+	state->taken_ms = process_now_ms();
 	state->next = (struct disturbance){ .kind = DISTURB_NOTHING };
 	if (run->plan)
 		state->next = run->plan(run->context, state->number++);
@@ -244,7 +246,7 @@ static void restart(struct state *state, int code, bool power)
 			       "the daemon ended with %d while it started", code);
 	}
 	memset(state->killed, 0, sizeof(state->killed));
-	state->moved_ms = process_now_ms();
+	state->moved_ms = state->taken_ms = process_now_ms();
 }
 
 /* ── disturbing ──────────────────────────────────────────────────────────────────────────────── */
@@ -482,6 +484,14 @@ static bool is_finished(struct state *state)
 	return is_empty(path);
 }
 
+/* For so many commits, 0 = for no number of them, or as long as is waited without one. */
+static bool has_waited(const struct state *state, unsigned long commits)
+{
+	return (commits > 0 && state->commits >= commits) ||
+	       (state->next.within_ms > 0 &&
+		process_now_ms() >= state->taken_ms + (long long)state->next.within_ms);
+}
+
 static void go_on(struct state *state)
 {
 	state->moved_ms = process_now_ms();
@@ -497,10 +507,10 @@ static void go_on(struct state *state)
 		if (!has_ended(state) && is_finished(state))
 			break;
 		look_for_token(state);
-		if (!is_timed(state->next.kind) && state->next.patience > 0 &&
-		    state->commits >= state->next.patience)
+		if (!is_timed(state->next.kind) && has_waited(state, state->next.patience))
 			state->next.kind = DISTURB_KILL_MAIN;
-		else if (is_timed(state->next.kind) && state->commits >= state->next.at)
+		else if (is_timed(state->next.kind) &&
+			 (state->next.at == 0 || has_waited(state, state->next.at)))
 			disturb(state);
 		harness_assert(&state->h, process_now_ms() < state->moved_ms + QUIET_MS,
 			       "nothing goes on: step %u, %g referrals, %g boats", state->step,

@@ -27,9 +27,11 @@ enum disturbance_kind {
 struct disturbance {
 	enum disturbance_kind kind;
 	unsigned long at; /* of the counted ones; of others: so many commits after the last one */
-	unsigned long then_us;	/* … and so many microseconds */
-	unsigned long patience; /* of the counted ones: after so many commits without it main is
-				   killed instead; 0: never */
+	unsigned long then_us;	 /* … and so many microseconds */
+	unsigned long patience;	 /* of the counted ones: after so many commits without it main is
+				    killed instead; 0: never */
+	unsigned long within_ms; /* the same, and of the others the moment itself, so long after
+				    the last disturbance if no commit came; 0: commits alone */
 };
 
 struct run {

@@ -9,7 +9,8 @@
  * $TORTURE_SEED: of all choices. Run number n of a seed makes the same choices whatever the others
  * do; $TORTURE_ONLY=n repeats it alone. $TORTURE_ROWS: rows of the large run. $TORTURE_SECONDS:
  * after which no further run is begun. $TORTURE_POINTS=all: every fault point of main and workers,
- * and every change to the disk, however long it takes; else those that chance takes.
+ * and every change to the disk, however long it takes; =points: the fault points alone; else those
+ * that chance takes. $TORTURE_PART=i/n: every n-th of these runs, so that several can go at once.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,6 +27,7 @@
 #define LARGE_MAX	    1000 /* of the large one */
 #define LARGE_WORKER_POINTS 30
 #define LARGE_CHANGES	    4000 /* the power fails at the latest at this change of a process */
+#define LARGE_WITHIN_MS	    1000 /* commits are large there, and far between */
 
 enum campaign {
 	CAMPAIGN_MAIN_POINTS,
@@ -41,7 +43,7 @@ static const char *const campaign_names[CAMPAIGNS] = { "fault point", "power cut
 struct plan {
 	enum campaign campaign;
 	struct chance chance;
-	unsigned long at, points, worker_points, changes, max;
+	unsigned long run, at, points, worker_points, changes, max, within_ms;
 };
 
 struct totals {
@@ -71,6 +73,7 @@ static struct disturbance random_disturbance(struct plan *plan)
 		.at = chance_of(&plan->chance, 4),
 		.then_us = chance_of(&plan->chance, 20000),
 		.patience = PATIENCE,
+		.within_ms = plan->within_ms ? 1 + chance_of(&plan->chance, plan->within_ms) : 0,
 	};
 
 	if (next.kind == DISTURB_MAIN_POINT)
@@ -90,12 +93,15 @@ static struct disturbance next_of_plan(void *context, unsigned long number)
 		[CAMPAIGN_POWER] = DISTURB_POWER_CHANGE,
 	};
 	struct plan *plan = context;
+	struct disturbance next = { .kind = kinds[plan->campaign], .at = plan->at };
 
 	if (number >= plan->max)
 		return (struct disturbance){ .kind = DISTURB_NOTHING };
 	if (plan->campaign == CAMPAIGN_RANDOM)
-		return random_disturbance(plan);
-	return (struct disturbance){ .kind = kinds[plan->campaign], .at = plan->at };
+		next = random_disturbance(plan);
+	fprintf(stderr, "torture: run %lu: choice %lu: kind %d at %lu + %lu us, within %lu ms\n",
+		plan->run, number, (int)next.kind, next.at, next.then_us, next.within_ms);
+	return next;
 }
 
 /* ── runs ────────────────────────────────────────────────────────────────────────────────────── */
@@ -151,6 +157,7 @@ static void small_run(const struct scenario *scenario, const struct run_result *
 		      unsigned long at, struct totals *totals)
 {
 	struct plan plan = { .campaign = campaign,
+			     .run = number,
 			     .chance = chance_begin(seed, number),
 			     .points = expected->points,
 			     .worker_points = expected->worker_points,
@@ -176,7 +183,8 @@ static void large_run(unsigned long seed, unsigned long rows, const struct run_r
 			     .points = small->points,
 			     .worker_points = LARGE_WORKER_POINTS,
 			     .changes = LARGE_CHANGES,
-			     .max = LARGE_MAX };
+			     .max = LARGE_MAX,
+			     .within_ms = LARGE_WITHIN_MS };
 	struct scenario scenario;
 	struct run_result expected;
 	long long begun = process_now_ms();
@@ -216,18 +224,24 @@ static void print_summary(const struct totals *totals, const struct run_result *
 		(double)(process_now_ms() - begun) / 1000);
 }
 
-/* Every place once. */
+/* Every place once, or every so-manieth of them. */
 static void run_all(const struct scenario *scenario, const struct run_result *expected,
-		    unsigned long seed, struct totals *totals)
+		    unsigned long seed, bool changes, struct totals *totals)
 {
-	const unsigned long most[CAMPAIGNS] = { expected->points, expected->changes, 0,
-						expected->worker_points };
-	unsigned long number = 1;
+	const unsigned long most[CAMPAIGNS] = { expected->points, changes ? expected->changes : 0,
+						0, expected->worker_points };
+	const char *part = getenv("TORTURE_PART");
+	unsigned long number = 1, which = 1, of = 1;
 
+	if (part && part[0])
+		ck_assert_msg(sscanf(part, "%lu/%lu", &which, &of) == 2 && of > 0,
+			      "PART is i/n, not %s", part);
 	for (size_t campaign = 0; campaign < CAMPAIGNS; campaign++) {
-		for (unsigned long at = 1; at <= most[campaign]; at++)
-			small_run(scenario, expected, seed, number++, (enum campaign)campaign, at,
-				  totals);
+		for (unsigned long at = 1; at <= most[campaign]; at++, number++) {
+			if (number % of == which % of)
+				small_run(scenario, expected, seed, number, (enum campaign)campaign,
+					  at, totals);
+		}
 	}
 }
 
@@ -238,7 +252,8 @@ START_TEST(killed_and_without_power_it_ends_as_an_undisturbed_run_does)
 		      seconds = from_environment("TORTURE_SECONDS", 600),
 		      only = from_environment("TORTURE_ONLY", 0);
 	const char *points = getenv("TORTURE_POINTS");
-	bool all = points && strcmp(points, "all") == 0;
+	bool fault_points = points && strcmp(points, "points") == 0,
+	     all = fault_points || (points && strcmp(points, "all") == 0);
 	long long begun = process_now_ms();
 	struct totals totals = { 0 };
 	struct scenario scenario;
@@ -250,7 +265,7 @@ START_TEST(killed_and_without_power_it_ends_as_an_undisturbed_run_does)
 	if (rows > 0 && only == 0)
 		large_run(seed, rows, &small, &totals);
 	if (all)
-		run_all(&scenario, &small, seed, &totals);
+		run_all(&scenario, &small, seed, !fault_points, &totals);
 	for (unsigned long n = only ? only : 1;
 	     !all && (only ? n == only : process_now_ms() < begun + (long long)seconds * 1000); n++)
 		small_run(&scenario, &small, seed, n, (enum campaign)(n % CAMPAIGNS), 0, &totals);
