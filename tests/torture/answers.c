@@ -60,11 +60,21 @@ static const struct query {
 	  "SELECT name, accepted, rejected - (SELECT count(*) FROM reject r WHERE r.source ="
 	  " source.id AND r.reason LIKE 'the file was emptied%'), content_end, trouble,"
 	  " plugin_version FROM source" },
-	/* Whoever was dead while the log was emptied cannot know that nothing was lost, and says
-	   so. */
 	{ "reject", "SELECT o.name, e.name, r.at, r.reason, r.extract FROM reject r"
 		    " JOIN source o ON o.id = r.source LEFT JOIN release e ON e.id = r.release"
-		    " WHERE r.reason NOT LIKE 'the file was emptied%'" },
+		    " WHERE o.name <> 'sea'" },
+	/* Whoever was dead while the log was emptied cannot know that nothing was lost, says so,
+	   and counts its places on from behind any that may have been given (replace_lost() in
+	   daemon/follow.c). So each place is compared by its distance from the one before, but for
+	   the first ones of the two of eight steps in which the log is emptied (LOG_COPY,
+	   LOG_TRUNCATE); every step has as many. */
+	{ "rejected line",
+	  "SELECT name, n, CASE WHEN n * 8 % c <> 0 OR n * 8 / c NOT IN (4, 7) THEN at - before END,"
+	  " reason, extract FROM (SELECT e.name, r.at, r.reason, r.extract, count(*) OVER () AS c,"
+	  " row_number() OVER place - 1 AS n, lag(r.at, 1, 0) OVER place AS before FROM reject r"
+	  " JOIN source o ON o.id = r.source LEFT JOIN release e ON e.id = r.release"
+	  " WHERE o.name = 'sea' AND r.reason NOT LIKE 'the file was emptied%'"
+	  " WINDOW place AS (ORDER BY r.at))" },
 	{ "unsettled", "SELECT count(*) FROM unsettled" },
 };
 
