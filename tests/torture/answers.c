@@ -32,7 +32,6 @@ static const char *const record_figures[] = { "referrals.requested", "referrals.
 
 #define COUNT(list) (sizeof(list) / sizeof((list)[0]))
 
-/* The first is of levels. */
 static const char *const series[] = { "arrivals.people", "referrals.accounts", "sightings.people" };
 
 /* What the store has, without what two good runs need not share. */
@@ -177,7 +176,7 @@ static void put_ctl(FILE *out, struct harness *harness, const char *what, const 
 	output_done(&output);
 }
 
-static void put_as_of(FILE *out, struct harness *harness, const char *date, bool records)
+static void put_as_of(FILE *out, struct harness *harness, const char *date)
 {
 	char what[128], option[64];
 	const char *words[16] = { "--json", "get", option };
@@ -186,11 +185,11 @@ static void put_as_of(FILE *out, struct harness *harness, const char *date, bool
 	(void)snprintf(option, sizeof(option), "--as-of=%s", date);
 	for (size_t i = 0; i < COUNT(level_figures); i++)
 		words[used++] = level_figures[i];
-	for (size_t i = 0; i < COUNT(record_figures) && records; i++)
+	for (size_t i = 0; i < COUNT(record_figures); i++)
 		words[used++] = record_figures[i];
 	(void)snprintf(what, sizeof(what), "as known on %s", date);
 	put_ctl(out, harness, what, words);
-	for (size_t i = 0; i < (records ? COUNT(series) : 1); i++) {
+	for (size_t i = 0; i < COUNT(series); i++) {
 		(void)snprintf(what, sizeof(what), "%s as known on %s", series[i], date);
 		put_ctl(out, harness, what,
 			(const char *const[]){ "series", series[i], "--csv", option, NULL });
@@ -227,7 +226,7 @@ static FILE *begin(struct answers *answers)
 	return out;
 }
 
-void answers_ask(struct answers *answers, struct harness *harness, bool records_as_of)
+void answers_ask(struct answers *answers, struct harness *harness)
 {
 	FILE *out = begin(answers);
 
@@ -236,7 +235,7 @@ void answers_ask(struct answers *answers, struct harness *harness, bool records_
 		put_ctl(out, harness, series[i],
 			(const char *const[]){ "series", series[i], "--csv", NULL });
 	for (size_t i = 0; i < sizeof(dates) / sizeof(dates[0]); i++)
-		put_as_of(out, harness, dates[i], records_as_of);
+		put_as_of(out, harness, dates[i]);
 	replay_feed(harness);
 	ck_assert_int_eq(fclose(out), 0);
 }

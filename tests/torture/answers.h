@@ -13,10 +13,8 @@ struct answers {
 };
 
 /* The daemon runs and has read everything: figures now and as known on dates, series, versions,
-   counters. records_as_of: also records as known on dates, which takes longer than a question may
-   when there are a million. Also replays the feed from its beginning, which must lead to the
-   figures. */
-void answers_ask(struct answers *answers, struct harness *harness, bool records_as_of);
+   counters. Also replays the feed from its beginning, which must lead to the figures. */
+void answers_ask(struct answers *answers, struct harness *harness);
 /* The daemon is stopped: integrity of the store, every version, every current value, releases,
    rejects; names in done/ and failed/, kept originals. */
 void answers_read(struct answers *answers, struct harness *harness);
